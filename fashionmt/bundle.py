@@ -1,0 +1,187 @@
+"""The bundle: everything a trained tagger needs to tag, in one folder that can be handed on.
+
+`model.safetensors`, `bundle.json`, `tokenizer.json` (with a text tower) and `README.md`, the model card. No pickle, no
+code, and nothing is instantiated from a name inside it. A mismatch is an error, never a silent repair.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from fashionmt.attributes import LabelSpace
+from fashionmt.config import FusionConfig, ImageTowerConfig, ModelConfig, PreprocessConfig, TextTowerConfig
+from fashionmt.data.catalogue import ColumnMap
+from fashionmt.errors import UserError
+from fashionmt.model.tagger import Tagger, rebuild_tagger
+
+FORMAT = 1
+WEIGHTS, DESCRIPTION, TOKENIZER, CARD = "model.safetensors", "bundle.json", "tokenizer.json", "README.md"
+PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".pickle", ".pkl", ".pt", ".pt2", ".pth"}
+MAX_DESCRIPTION = 50_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A tagger with all that belongs to it."""
+
+    tagger: Tagger
+    tokenizer: Tokenizer | None
+    spaces: dict[str, LabelSpace]
+    preprocess: PreprocessConfig
+    columns: ColumnMap
+    temperatures: dict[str, float]
+    """Attribute -> what its logits are divided by; empty: confidences are not calibrated."""
+    metrics: dict[str, Any]
+    """Test results, as in `metrics.json`."""
+    provenance: dict[str, Any]
+    """What it was trained on, when, and with which versions."""
+
+
+def save_bundle(bundle: Bundle, folder: Path) -> None:
+    """Write the bundle into a new folder. Its `bundle.json` is written last: its presence says that it is whole."""
+    folder.mkdir(parents=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in bundle.tagger.state_dict().items()}
+    save_file(state, folder / WEIGHTS)
+    if bundle.tokenizer is not None:
+        (folder / TOKENIZER).write_text(bundle.tokenizer.to_str(), encoding="utf-8")
+    (folder / CARD).write_text(_model_card(bundle), encoding="utf-8")
+    description = _describe(bundle) | {"sha256": _digests(folder)}
+    (folder / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle, on the CPU and in evaluation mode. Raises `UserError` where it is not whole, safe and known."""
+    _refuse_pickles(folder)
+    stored = _description(folder)
+    for name, digest in stored["sha256"].items():
+        if name not in (WEIGHTS, TOKENIZER):
+            raise _damaged(folder, f"lists the unknown file {name!r}")
+        if not (folder / name).is_file():
+            raise _damaged(folder, f"{name} is missing")
+        if _sha256(folder / name) != digest:
+            raise _damaged(folder, f"{name} is truncated or was changed")
+    try:
+        return _rebuild(folder, stored)
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+        safetensors.SafetensorError,
+    ) as error:
+        raise _damaged(folder, f"{DESCRIPTION} and {WEIGHTS} do not fit ({error!r:.200})") from error
+
+
+def _describe(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "label_spaces": [space.to_json() for space in bundle.spaces.values()],
+        "model": asdict(bundle.tagger.config),
+        "text_encoder": bundle.tagger.encoder_config(),
+        "preprocess": asdict(bundle.preprocess),
+        "columns": asdict(bundle.columns),
+        "temperatures": bundle.temperatures,
+        "metrics": bundle.metrics,
+        "provenance": bundle.provenance,
+    }
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    path = folder / DESCRIPTION
+    if not folder.is_dir():
+        raise UserError(f"bundle {folder}", "no such folder", "Train one with `python train.py`, or check the path")
+    if not path.is_file() or path.stat().st_size > MAX_DESCRIPTION:
+        raise UserError(f"bundle {folder}", f"holds no {DESCRIPTION}", "Name the folder that `train.py` wrote")
+    try:
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = stored["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, f"{DESCRIPTION} is truncated or no bundle's ({error!r:.80})") from error
+    if version != FORMAT:
+        wrong = f"format {version!r}, and this fashionmt reads format {FORMAT}"
+        raise UserError(f"bundle {folder}", wrong, "Upgrade fashionmt, or train the bundle again")
+    if not isinstance(stored.get("sha256"), dict) or WEIGHTS not in stored["sha256"]:
+        raise _damaged(folder, f"{DESCRIPTION} does not name {WEIGHTS}")
+    return stored
+
+
+def _refuse_pickles(folder: Path) -> None:
+    for path in sorted(folder.glob("**/*")):
+        if path.suffix.lower() in PICKLES:
+            wrong = f"holds {path.name}, and such a file can run code when it is read"
+            raise UserError(f"bundle {folder}", wrong, "Remove it: a bundle needs no such file")
+
+
+def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
+    spaces = {space["attribute"]: LabelSpace.from_json(space) for space in stored["label_spaces"]}
+    classes = {name: len(space) for name, space in spaces.items()}
+    tagger = rebuild_tagger(_model_config(stored["model"]), classes, stored["text_encoder"])
+    tagger.load_state_dict(_finite(load_file(folder / WEIGHTS)), strict=True)
+    has_tokenizer = tagger.text is not None
+    columns = stored["columns"] | {"missing_titles": tuple(stored["columns"]["missing_titles"])}
+    return Bundle(
+        tagger=tagger.eval(),
+        tokenizer=Tokenizer.from_file(str(folder / TOKENIZER)) if has_tokenizer else None,
+        spaces=spaces,
+        preprocess=PreprocessConfig(**stored["preprocess"]),
+        columns=ColumnMap(**columns),
+        temperatures=dict(stored["temperatures"]),
+        metrics=stored["metrics"],
+        provenance=stored["provenance"],
+    )
+
+
+def _model_config(stored: Mapping[str, Any]) -> ModelConfig:
+    parts: dict[str, Any] = dict(stored)
+    for name, kind in (("image", ImageTowerConfig), ("text", TextTowerConfig), ("fusion", FusionConfig)):
+        parts[name] = kind(**parts[name]) if parts[name] is not None else None
+    return ModelConfig(**parts)
+
+
+def _finite(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    for name, value in state.items():
+        if not bool(value.isfinite().all()):
+            raise ValueError(f"{name} is not finite")
+    return state
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {name: _sha256(folder / name) for name in (WEIGHTS, TOKENIZER) if (folder / name).is_file()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _damaged(folder: Path, wrong: str) -> UserError:
+    return UserError(f"bundle {folder}", wrong, "Copy the bundle again, or train it again")
+
+
+def _model_card(bundle: Bundle) -> str:
+    """What a person should know before using it, in the manner of Mitchell et al. 2019 (arXiv:1810.03993)."""
+    lines = [
+        "# A fashionmt bundle",
+        "",
+        f"Reads: {' and '.join(bundle.tagger.modalities)}. Answers: {', '.join(bundle.spaces)}.",
+        "",
+        "| attribute | classes | accuracy on test | macro-F1 | items |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, row in bundle.metrics.get("attributes", {}).items():
+        lines.append(
+            f"| {name} | {len(bundle.spaces[name])} | {row['accuracy']:.4f} | {row['macro_f1']:.4f} | {row['items']} |"
+        )
+    calibrated = "calibrated on validation" if bundle.temperatures else "not calibrated"
+    lines += ["", f"Confidences are {calibrated}. It knows only the classes of its training rows.", ""]
+    lines += [f"- {key}: {value}" for key, value in bundle.provenance.items()]
+    return "\n".join([*lines, "", "Use: `fashionmt.load_bundle(folder).tag(items)`.", ""])

@@ -1,0 +1,198 @@
+"""The commands: compose the config, hand plain dataclasses on, turn every failure into one line and an exit code."""
+
+import contextlib
+import difflib
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fashionmt.config import PredictConfig, TrainConfig
+from fashionmt.errors import ExitCode, UserError
+from fashionmt.hydra_bridge import (
+    build_loggers,
+    from_yaml,
+    register_resolvers,
+    register_schemas,
+    to_dataclass,
+    to_yaml,
+)
+from fashionmt.paths import conf_dir
+
+DEBUG = "FASHIONMT_DEBUG"
+"""The environment variable that asks for tracebacks."""
+
+
+def train() -> None:
+    """Console script `fashionmt-train`."""
+    _run(_train)
+
+
+def predict() -> None:
+    """Console script `fashionmt-predict`."""
+    _run(_predict)
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+def _train(composed: DictConfig) -> None:
+    with _one_line_errors():
+        config = to_dataclass(composed, TrainConfig)
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        with _mention_resume(folder):
+            _train_in(folder, config)
+
+
+def _train_in(root: Path, config: TrainConfig) -> None:
+    # Imported here: `--help` and a misspelt key must not wait for torch.
+    from fashionmt.training import RunFolder, resolve_precision, run_training
+
+    _quiet_libraries()
+    folder = RunFolder(_relative(root))
+    resume = config.resume is not None
+    if resume:
+        _refuse_other_overrides()
+        folder.check_resumable()
+        config = from_yaml(folder.config)
+    else:
+        config = resolve_precision(config)
+        folder.claim(to_yaml(config))
+    run_training(config, folder, build_loggers(config.logger, folder.root), resume)
+    sys.stdout.write(f"bundle: {folder.bundle}\n")
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="predict")
+def _predict(composed: DictConfig) -> None:
+    with _one_line_errors():
+        config = to_dataclass(composed, PredictConfig)
+        from fashionmt.inference import tag_catalogue
+
+        _quiet_libraries()
+        tag_catalogue(config, _relative(Path(HydraConfig.get().runtime.output_dir)))
+
+
+def _relative(path: Path) -> Path:
+    """As the user would write it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _refuse_other_overrides() -> None:
+    others = [text for text in HydraConfig.get().overrides.task if not text.startswith("resume=")]
+    if others:
+        raise UserError(
+            " ".join(others), "a resumed run takes its own config", "Leave it out, or start a new run with it"
+        )
+
+
+def _quiet_libraries() -> None:
+    """Lightning's and transformers' notices are not for the people who run these commands."""
+    import logging
+    import warnings
+
+    for name in ("pytorch_lightning", "lightning", "lightning.pytorch", "transformers"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if not os.environ.get(DEBUG):
+        warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning|torch|transformers)")
+
+
+# Errors
+
+
+def _run(main: Callable[[], None]) -> None:
+    register_schemas()
+    register_resolvers()
+    # Hydra would print its own errors in several lines and exit with 1.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    with _one_line_errors():
+        main()
+
+
+@contextlib.contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Any failure inside: one line on stderr and the documented exit code."""
+    try:
+        yield
+    except UserError as error:
+        _leave(ExitCode.USER_ERROR, str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        _leave(ExitCode.USER_ERROR, _config_error(error))
+    except KeyboardInterrupt:
+        _leave(ExitCode.INTERRUPTED, "interrupted")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f" for {error.filename}" if error.filename else ""
+            _leave(
+                ExitCode.USER_ERROR,
+                f"no disk space left{where}. Free some, or move FASHIONMT_CACHE or the output.",
+            )
+        _leave(ExitCode.OUR_FAULT, _our_fault(error))
+    except Exception as error:
+        _leave(ExitCode.OUR_FAULT, _our_fault(error))
+
+
+def _leave(code: ExitCode, line: str) -> NoReturn:
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    sys.stderr.write(f"fashionmt: {' '.join(line.split())}\n")
+    raise SystemExit(int(code)) from None
+
+
+def _our_fault(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
+
+
+def _config_error(error: Exception) -> str:
+    """Hydra's and OmegaConf's messages in one line, with the key that was probably meant."""
+    lines = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
+    texts = [text.strip() for line in lines for text in line.splitlines()]
+    kept = [text for text in dict.fromkeys(texts) if text and not text.startswith(("full_key:", "object_type="))]
+    return f"config: {'; '.join(kept)}. {_suggestion()}"
+
+
+def _suggestion() -> str:
+    """The known key nearest to an unknown one on the command line."""
+    known = _known_keys()
+    for text in sys.argv[1:]:
+        key = text.split("=")[0].lstrip("+~").replace("/", ".")
+        if "=" in text and key not in known and (near := difflib.get_close_matches(key, known, 1)):
+            return f"Did you mean {near[0]}?"
+    return "See --help, or --cfg job for every key."
+
+
+def _known_keys() -> list[str]:
+    def walk(node: DictConfig, prefix: str) -> Iterator[str]:
+        for name in node:
+            yield f"{prefix}{name}"
+            child = node._get_node(name)
+            if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
+                yield from walk(child, f"{prefix}{name}.")
+
+    from fashionmt import config as schema
+
+    keys = [key for kind in (TrainConfig, PredictConfig) for key in walk(OmegaConf.structured(kind), "")]
+    optional = {
+        "model": schema.ModelConfig,
+        "data": schema.DataConfig,
+        "model.image": schema.ImageTowerConfig,
+    }
+    optional["model.text"] = schema.TextTowerConfig
+    return keys + [key for at, kind in optional.items() for key in walk(OmegaConf.structured(kind), f"{at}.")]
+
+
+@contextlib.contextmanager
+def _mention_resume(folder: Path) -> Iterator[None]:
+    """Tell who interrupts a run how to go on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (folder / "config.yaml").is_file():
+            _leave(ExitCode.INTERRUPTED, f"interrupted. Go on with: python train.py resume={_relative(folder)}")
+        raise

@@ -1,0 +1,18 @@
+"""The catalogue, from its files to batches, in plain torch."""
+
+from fashionmt.data.catalogue import CatalogueReader, CatalogueRow, ColumnMap
+from fashionmt.data.dataset import CatalogueDataset
+from fashionmt.data.findings import Findings
+from fashionmt.data.prepare import PreparedData, prepare_data
+from fashionmt.data.tokens import learn_tokenizer
+
+__all__ = [
+    "CatalogueDataset",
+    "CatalogueReader",
+    "CatalogueRow",
+    "ColumnMap",
+    "Findings",
+    "PreparedData",
+    "learn_tokenizer",
+    "prepare_data",
+]

@@ -1,0 +1,160 @@
+"""A catalogue as its owner wrote it: ids, titles, picture files, labels, and what had to be repaired to read them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fashionmt.config import DataConfig
+from fashionmt.data.findings import Findings
+from fashionmt.data.sample import sample_catalogue
+from fashionmt.data.tables import Table, TableRow
+from fashionmt.errors import UserError
+from fashionmt.paths import cache_dir
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """Which column holds what, and how a picture's file is found. The bundle keeps it for tagging."""
+
+    id: str
+    title: str | None
+    picture: str | None
+    picture_pattern: str
+    missing_titles: tuple[str, ...]
+
+    @classmethod
+    def of(cls, config: DataConfig) -> "ColumnMap":
+        """The map that a data config declares."""
+        columns = config.columns
+        return cls(columns.id, columns.title, columns.picture, config.picture_pattern, tuple(config.missing_titles))
+
+
+@dataclass(frozen=True)
+class CatalogueRow:
+    """One item, before its picture is opened."""
+
+    id: str
+    title: str | None
+    picture: Path | None
+    """A file below the picture folder that was not yet looked at; None where no file is named."""
+    picture_problem: str | None = None
+    """Why `picture` is None although the item names one."""
+    labels: dict[str, str | None] = field(default_factory=dict)
+    time: str | None = None
+
+
+class PictureFolder:
+    """Finds an item's picture, and never outside the folder, whatever the id holds."""
+
+    def __init__(self, root: Path | None, columns: ColumnMap) -> None:
+        """`root` None: the catalogue has no pictures. Raises `UserError` where `root` is not a folder."""
+        if root is not None and not root.is_dir():
+            raise UserError(str(root), "no such picture folder", "Check images=<folder>")
+        self.root = None if root is None else root.resolve()
+        self.columns = columns
+
+    def find(self, row: TableRow) -> tuple[Path | None, str | None]:
+        """(file, None), or (None, why the named file is refused), or (None, None) where no file is named."""
+        name = self._name(row)
+        if self.root is None or not name:
+            return None, None
+        if "\0" in name:
+            return None, "names a picture with a NUL byte"
+        # Path.resolve follows links too, so neither "..", an absolute path nor a link leads out of the folder.
+        file = (self.root / name).resolve()
+        if not file.is_relative_to(self.root) or file == self.root:
+            return None, "names a picture outside the picture folder"
+        return file, None
+
+    def _name(self, row: TableRow) -> str:
+        if self.columns.picture is not None:
+            return row.values[self.columns.picture]
+        return self.columns.picture_pattern.replace("{id}", row.values[self.columns.id])
+
+
+class CatalogueReader:
+    """Streams the items of a catalogue; what it repairs or refuses is in `findings`."""
+
+    def __init__(self, catalogue: Path, images: Path | None, columns: ColumnMap) -> None:
+        """Open the table and check its columns. Raises `UserError`."""
+        self.table = Table(catalogue, free_text=columns.title)
+        self.table.require(columns.id, "the id", "data.columns.id")
+        for name, purpose in ((columns.title, "title"), (columns.picture, "picture")):
+            if name is not None:
+                self.table.require(name, f"the {purpose}", f"data.columns.{purpose}")
+        self.columns = columns
+        self.folder = PictureFolder(images, columns)
+        self.findings = Findings()
+
+    def rows(self) -> Iterator[tuple[TableRow, CatalogueRow]]:
+        """Each row of the table and the item in it. A duplicate or empty id is a `UserError` that names it."""
+        seen: dict[str, int] = {}
+        for row in self.table.rows():
+            item_id = row.values[self.columns.id]
+            where = f"{self.table.path} line {row.line}"
+            if item_id == "":
+                raise UserError(where, "the id is empty", "Give every item an id of its own")
+            if item_id in seen:
+                wrong = f"id {item_id!r} stands already at line {seen[item_id]}"
+                raise UserError(where, wrong, "Give every item an id of its own")
+            seen[item_id] = row.line
+            yield row, self._item(item_id, row)
+        if not seen:
+            raise UserError(str(self.table.path), "the catalogue is empty", "Give it rows")
+
+    def _item(self, item_id: str, row: TableRow) -> CatalogueRow:
+        if row.repair:
+            self.findings.add(row.repair, "repaired", item_id)
+        picture, problem = self.folder.find(row)
+        if problem:
+            self.findings.add(f"items whose id or column {problem}", "kept without the picture", item_id)
+        return CatalogueRow(item_id, self._title(item_id, row), picture, problem)
+
+    def _title(self, item_id: str, row: TableRow) -> str | None:
+        if self.columns.title is None:
+            return None
+        title = row.values[self.columns.title].strip()
+        if title == "" or title in self.columns.missing_titles:
+            self.findings.add(f"titles that read {title!r}", "kept without a title", item_id)
+            return None
+        return title
+
+
+@dataclass(frozen=True)
+class CatalogueFiles:
+    """Where a catalogue lies."""
+
+    catalogue: Path
+    images: Path | None
+
+    @classmethod
+    def locate(cls, config: DataConfig) -> "CatalogueFiles":
+        """The files a data config names; the sample catalogue is drawn first if it is not there yet."""
+        if config.kind == "sample":
+            drawn = sample_catalogue(cache_dir())
+            return cls(drawn.catalogue, drawn.images)
+        if config.catalogue is None:
+            raise UserError("data.catalogue", "not set", "Set data.catalogue=<file.csv or file.parquet>")
+        return cls(Path(config.catalogue), None if config.images is None else Path(config.images))
+
+
+def read_catalogue(files: CatalogueFiles, config: DataConfig) -> tuple[list[CatalogueRow], Findings]:
+    """Every item of a catalogue with its labels, and what was found on the way. Raises `UserError`."""
+    reader = CatalogueReader(files.catalogue, files.images, ColumnMap.of(config))
+    for name in config.attributes:
+        reader.table.require(config.column_of(name), f"attribute {name}", f"data.attributes.{name}.column")
+    if config.columns.time is not None:
+        reader.table.require(config.columns.time, "the time", "data.columns.time")
+    rows = [_labelled(row, item, config, reader.findings) for row, item in reader.rows()]
+    return rows, reader.findings
+
+
+def _labelled(row: TableRow, item: CatalogueRow, config: DataConfig, findings: Findings) -> CatalogueRow:
+    labels: dict[str, str | None] = {}
+    for name, attribute in config.attributes.items():
+        text = row.values[config.column_of(name)]
+        labels[name] = None if text in attribute.missing else text
+        if labels[name] is None:
+            findings.add(f"{name} labels that read {text!r}", "kept, masked in the loss", item.id)
+    time = row.values[config.columns.time] if config.columns.time is not None else None
+    return CatalogueRow(item.id, item.title, item.picture, item.picture_problem, labels, time or None)

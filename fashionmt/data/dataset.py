@@ -1,0 +1,68 @@
+"""Items in arrays, gathered a whole batch at a time: what the trainer reads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from fashionmt.attributes import LabelSpace
+from fashionmt.batch import Batch
+from fashionmt.data.labels import Labels
+from fashionmt.data.picture_cache import NO_ROW, PictureCache
+from fashionmt.data.splits import Rows
+from fashionmt.data.tokens import EncodedTitles
+
+
+@dataclass(frozen=True)
+class ItemArrays:
+    """A whole catalogue, encoded; row i is item i."""
+
+    pictures: PictureCache
+    titles: EncodedTitles
+    labels: dict[str, npt.NDArray[np.int64]]
+
+    @classmethod
+    def encode(
+        cls, pictures: PictureCache, titles: EncodedTitles, labels: Labels, spaces: Mapping[str, LabelSpace]
+    ) -> "ItemArrays":
+        """Encode the labels by `spaces`."""
+        return cls(pictures, titles, {name: spaces[name].encode(column) for name, column in labels.items()})
+
+    def gather(self, rows: npt.NDArray[np.int64]) -> Batch:
+        """The items `rows`, in that order, as a batch; titles padded to the longest of them."""
+        picture_row = self.pictures.row[rows]
+        lengths = self.titles.lengths[rows]
+        longest = max(1, int(lengths.max()))
+        return Batch(
+            pixels=self._pixels(picture_row),
+            has_image=torch.from_numpy(picture_row != NO_ROW),
+            token_ids=torch.from_numpy(self.titles.ids[rows, :longest].astype(np.int64)),
+            token_mask=torch.from_numpy(np.arange(longest) < lengths[:, None]),
+            has_title=torch.from_numpy(lengths > 0),
+            labels={name: torch.from_numpy(column[rows]) for name, column in self.labels.items()},
+        )
+
+    def _pixels(self, picture_row: npt.NDArray[np.int64]) -> torch.Tensor:
+        """uint8 (B, H, W, 3), 0 where there is no picture."""
+        there = picture_row != NO_ROW
+        pixels = np.zeros((len(picture_row), *self.pictures.pixels.shape[1:]), dtype=np.uint8)
+        pixels[there] = self.pictures.pixels[picture_row[there]]
+        return torch.from_numpy(pixels)
+
+
+class CatalogueDataset(Dataset[Batch]):
+    """Some rows of a catalogue. Indexing with a list of positions gives their batch: one gather, no collation."""
+
+    def __init__(self, items: ItemArrays, rows: Rows) -> None:
+        """`rows`: which rows of `items`, shape (len(self),)."""
+        self.items = items
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, positions: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
+        return self.items.gather(self.rows[np.asarray(positions)])

@@ -1,0 +1,140 @@
+"""From a catalogue's files to encoded items, split and labelled: the whole data side of a run in one call."""
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from fashionmt.attributes import LabelSpace
+from fashionmt.config import DataConfig, PreprocessConfig
+from fashionmt.data.catalogue import CatalogueFiles, CatalogueRow, read_catalogue
+from fashionmt.data.dataset import CatalogueDataset, ItemArrays
+from fashionmt.data.findings import Findings
+from fashionmt.data.labels import learn_label_spaces
+from fashionmt.data.picture_cache import NO_ROW, PictureCache, open_pictures
+from fashionmt.data.splits import Rows, Split, families, make_split
+from fashionmt.data.tokens import EncodedTitles, encode_titles
+from fashionmt.errors import UserError
+
+MakeTokenizer = Callable[[Sequence[str]], Tokenizer]
+"""Training titles -> a tokenizer."""
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A catalogue ready to train on."""
+
+    items: ItemArrays
+    ids: list[str]
+    split: Split
+    spaces: dict[str, LabelSpace]
+    tokenizer: Tokenizer | None
+    findings: Findings
+    fingerprint: str
+    """SHA-256 over ids, titles, labels and picture bytes: two runs with the same one saw the same data."""
+
+    def dataset(self, part: str) -> CatalogueDataset:
+        """`train`, `validation` or `test`."""
+        return CatalogueDataset(self.items, self.split.parts()[part])
+
+
+def prepare_data(
+    config: DataConfig,
+    preprocess: PreprocessConfig,
+    cache: Path,
+    modalities: Collection[str],
+    make_tokenizer: MakeTokenizer,
+    limit_items: int | None = None,
+) -> PreparedData:
+    """Read, repair, decode, split and encode a catalogue.
+
+    `modalities`: what the model reads, of `image` and `text`. Rows with neither title nor picture are set aside
+    before the split; rows that have only what the model does not read leave their part after it, so that models of
+    one input and of two share a split. Raises `UserError`.
+    """
+    rows, findings = read_catalogue(CatalogueFiles.locate(config), config)
+    rows, pictures = _with_pictures(rows, preprocess, cache, findings)
+    if limit_items is not None:
+        rows, pictures = _subset(rows, pictures, limit_items)
+    ids, titles = [row.id for row in rows], [row.title for row in rows]
+    split = make_split(ids, titles, pictures.digests, [row.time for row in rows], config.split)
+    split = _readable(split, rows, pictures, modalities, findings)
+    labels = {name: [row.labels[name] for row in rows] for name in config.attributes}
+    spaces, labels = learn_label_spaces(labels, split.train, config.min_count, config.rare, findings)
+    tokenizer, encoded = _encode(titles, split.train, make_tokenizer if "text" in modalities else None)
+    return PreparedData(
+        items=ItemArrays.encode(pictures, encoded, labels, spaces),
+        ids=ids,
+        split=split,
+        spaces=spaces,
+        tokenizer=tokenizer,
+        findings=findings,
+        fingerprint=_fingerprint(rows, pictures),
+    )
+
+
+def _with_pictures(
+    rows: list[CatalogueRow], preprocess: PreprocessConfig, cache: Path, findings: Findings
+) -> tuple[list[CatalogueRow], PictureCache]:
+    """Decode the pictures; rows with neither picture nor title are set aside."""
+    pictures = open_pictures([row.picture for row in rows], preprocess, cache)
+    for row, problem in zip(rows, pictures.problems, strict=True):
+        if problem:
+            findings.add(f"pictures: {problem}", "kept without the picture", row.id)
+    named = [row for row in rows if row.picture is not None]
+    if named and not (pictures.row != NO_ROW).any():
+        raise UserError(str(named[0].picture), "neither this nor any other picture could be read", "Check data.images")
+    kept = [i for i, row in enumerate(rows) if row.title is not None or pictures.row[i] != NO_ROW]
+    for i in sorted(set(range(len(rows))) - set(kept)):
+        findings.add("items with neither a title nor a picture", "set aside", rows[i].id)
+    return [rows[i] for i in kept], pictures.take(kept)
+
+
+def _subset(rows: list[CatalogueRow], pictures: PictureCache, limit: int) -> tuple[list[CatalogueRow], PictureCache]:
+    """Whole families in a fixed arbitrary order, until they hold `limit` rows."""
+    family = families([row.id for row in rows], [row.title for row in rows], pictures.digests)
+    order = sorted(range(len(rows)), key=lambda i: (hashlib.sha256(family[i].encode()).digest(), rows[i].id))
+    kept = sorted(order[:limit])
+    return [rows[i] for i in kept], pictures.take(kept)
+
+
+def _readable(
+    split: Split,
+    rows: list[CatalogueRow],
+    pictures: PictureCache,
+    modalities: Collection[str],
+    findings: Findings,
+) -> Split:
+    """The split less the rows that hold nothing the model reads."""
+    has = {"image": pictures.row != NO_ROW, "text": np.array([row.title is not None for row in rows])}
+    readable = np.any([has[name] for name in modalities], axis=0)
+    for i in np.flatnonzero(~readable):
+        findings.add(
+            f"items without any input of a model that reads {' and '.join(modalities)}",
+            "set aside",
+            rows[i].id,
+        )
+    return Split(**{name: part[readable[part]] for name, part in split.parts().items()})
+
+
+def _encode(
+    titles: Sequence[str | None], train: Rows, make_tokenizer: MakeTokenizer | None
+) -> tuple[Tokenizer | None, EncodedTitles]:
+    """The tokenizer, learned from training titles alone, and every title encoded; none of it without a text tower."""
+    if make_tokenizer is None:
+        return None, EncodedTitles(np.zeros((len(titles), 1), np.int32), np.zeros(len(titles), np.int64))
+    training_titles = [title for row in train if (title := titles[row]) is not None]
+    if not training_titles:
+        raise UserError("data.columns.title", "no training row has a title", "Set the column, or use model=image_only")
+    tokenizer = make_tokenizer(training_titles)
+    return tokenizer, encode_titles(tokenizer, titles)
+
+
+def _fingerprint(rows: Sequence[CatalogueRow], pictures: PictureCache) -> str:
+    digest = hashlib.sha256()
+    for row, picture in zip(rows, pictures.digests, strict=True):
+        digest.update(repr((row.id, row.title, row.time, sorted(row.labels.items()), picture)).encode())
+    return digest.hexdigest()

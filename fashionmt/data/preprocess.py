@@ -1,0 +1,67 @@
+"""A picture file becomes pixels: decoded, upright, on white, fitted into H x W. The same code trains and tags."""
+
+import io
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from fashionmt.config import PreprocessConfig
+
+Pixels = npt.NDArray[np.uint8]
+"""RGB, shape (H, W, 3)."""
+
+WHITE = (255, 255, 255)
+
+
+class PictureError(Exception):
+    """A picture that cannot be used; the message says why, in a few words."""
+
+
+def decode_picture(encoded: bytes, config: PreprocessConfig) -> Pixels:
+    """Pixels, uint8 (H, W, 3), of an encoded picture.
+
+    EXIF orientation is applied, transparency lies on white, 16-bit greys are scaled (not clipped), CMYK is
+    converted, and of an animation the first frame counts. The picture keeps its proportions, centred on white.
+    Raises `PictureError` where the bytes are no complete picture of an allowed format and size.
+    """
+    if len(encoded) > config.max_megabytes * 1e6:
+        raise PictureError(f"over {config.max_megabytes:g} megabytes")
+    try:
+        # Our own cap below is stricter than Pillow's bomb warning, so the warning says nothing new.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(encoded), formats=config.formats)
+            if image.width * image.height > config.max_megapixels * 1e6:
+                raise PictureError(f"over {config.max_megapixels:g} megapixels")
+            # A JPEG far larger than needed is decoded at a fraction of its size.
+            image.draft("RGB", (2 * config.width, 2 * config.height))
+            return fit(upright_rgb(image), config)
+    except Image.UnidentifiedImageError:
+        raise PictureError(f"not a picture of {', '.join(config.formats)}") from None
+    except Image.DecompressionBombError:
+        raise PictureError(f"over {config.max_megapixels:g} megapixels") from None
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, MemoryError) as error:
+        # Pillow's decoders raise all of these on damaged files.
+        raise PictureError(f"damaged ({error})") from None
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """The picture in RGB as a person would see it: turned by its EXIF orientation, transparency on white."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        wide = np.asarray(image, dtype=np.float32)
+        return Image.fromarray((wide / 257).round().clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, (*WHITE, 255))
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def fit(image: Image.Image, config: PreprocessConfig) -> Pixels:
+    """Pixels, uint8 (H, W, 3): the whole picture, proportions kept, centred on white; the exact size is untouched."""
+    if image.size != (config.width, config.height):
+        image = ImageOps.pad(image, (config.width, config.height), Image.Resampling.BICUBIC, color=WHITE)
+    return np.asarray(image)

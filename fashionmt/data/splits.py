@@ -1,0 +1,139 @@
+"""Which rows train, which choose the model (validation) and which are looked at once (test)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import GroupShuffleSplit
+
+from fashionmt.config import SplitConfig
+from fashionmt.errors import UserError
+
+Rows = npt.NDArray[np.int64]
+"""Row numbers, ascending, shape (rows,)."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Disjoint row numbers that together are the whole catalogue."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+    def parts(self) -> dict[str, Rows]:
+        """Name -> rows."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def save(self, path: Path, ids: Sequence[str]) -> None:
+        """Write `id,split`, in catalogue order."""
+        part = np.empty(len(ids), dtype=object)
+        for name, rows in self.parts().items():
+            part[rows] = name
+        pd.DataFrame({"id": ids, "split": part}).to_csv(path, index=False)
+
+
+def make_split(
+    ids: Sequence[str],
+    titles: Sequence[str | None],
+    digests: Sequence[str | None],
+    times: Sequence[str | None],
+    config: SplitConfig,
+) -> Split:
+    """Deal the rows by `config.kind`, the same way for the same catalogue in any row order and `config.seed`.
+
+    `family`: items with the same normalised title or the same picture bytes never cross. `block`: `block_size`
+    neighbouring ids stay together. `time`: the newest rows are the test, whole time values at once. `random`: rows
+    one by one, which leaks where items repeat. Validation is a share of what is not test, dealt by family in `time`
+    and as the test is otherwise. Raises `UserError` where a part would be empty.
+    """
+    if config.kind == "time":
+        test = newest(times, config.test_fraction)
+        groups = families(ids, titles, digests)
+    else:
+        groups = _groups(ids, titles, digests, config)
+        test = _share(groups, config.test_fraction, config.seed)
+    rest = np.setdiff1d(np.arange(len(ids)), test)
+    validation = rest[_share(groups[rest], config.validation_fraction, config.seed)]
+    split = Split(np.setdiff1d(rest, validation), validation, test)
+    for name, rows in split.parts().items():
+        if len(rows) == 0:
+            raise UserError(f"split {config.kind}", f"no rows are left for {name}", "Give it more items or families")
+    return split
+
+
+def normalised_title(title: str) -> str:
+    """The letters and digits of a title, case folded: what a family shares."""
+    return re.sub(r"[\W_]+", "", title.casefold())
+
+
+def families(ids: Sequence[str], titles: Sequence[str | None], digests: Sequence[str | None]) -> npt.NDArray[np.str_]:
+    """Each row's family, named by its smallest id, shape (rows,): rows linked by title or picture, transitively."""
+    keys = [f"title {normalised_title(t)}" if t and normalised_title(t) else None for t in titles]
+    pictures = [f"picture {digest}" if digest else None for digest in digests]
+    links = [(row, key) for column in (keys, pictures) for row, key in enumerate(column) if key]
+    count = len(ids)
+    if links:
+        linked, key_codes = [row for row, _ in links], pd.factorize(np.array([key for _, key in links]))[0]
+    else:
+        linked, key_codes = [], np.zeros(0, dtype=np.int64)
+    nodes = count + (int(key_codes.max()) + 1 if len(links) else 0)
+    graph = coo_array((np.ones(len(links)), (linked, key_codes + count)), shape=(nodes, nodes))
+    component = connected_components(graph, directed=False)[1][:count]
+    return _named_by_smallest_id(component, ids)
+
+
+def _named_by_smallest_id(group: npt.NDArray[np.int64], ids: Sequence[str]) -> npt.NDArray[np.str_]:
+    """Group names that do not depend on the order of the rows."""
+    return pd.Series(list(ids)).groupby(np.asarray(group)).transform("min").to_numpy(dtype=str)
+
+
+def _groups(
+    ids: Sequence[str], titles: Sequence[str | None], digests: Sequence[str | None], config: SplitConfig
+) -> npt.NDArray[np.str_]:
+    if config.kind == "family":
+        return families(ids, titles, digests)
+    if config.kind == "block":
+        return _named_by_smallest_id(blocks(ids, config.block_size), ids)
+    return np.array(ids, dtype=str)
+
+
+def blocks(ids: Sequence[str], size: int) -> npt.NDArray[np.int64]:
+    """Each row's block of `size` neighbouring ids (numbers by value before other texts), shape (rows,)."""
+    order = sorted(range(len(ids)), key=lambda row: (not ids[row].isdecimal(), _value(ids[row]), ids[row]))
+    block = np.empty(len(ids), dtype=np.int64)
+    block[order] = np.arange(len(ids)) // size
+    return block
+
+
+def _value(text: str) -> float:
+    """Numbers order by value; texts that are none order after them, by text."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("inf")
+
+
+def newest(times: Sequence[str | None], fraction: float) -> Rows:
+    """Rows later than a cut, whole time values at once, nearest to `fraction` of all; rows without a time are old."""
+    known = sorted({time for time in times if time is not None}, key=lambda time: (_value(time), time))
+    if len(known) < 2:
+        raise UserError("split time", f"{len(known)} different times", "Set data.columns.time to a column of times")
+    rank = pd.Series(list(times)).map({time: i for i, time in enumerate(known)}).fillna(-1).to_numpy()
+    shares = [float(np.mean(rank >= first)) for first in range(1, len(known))]
+    first = 1 + int(np.argmin([abs(share - fraction) for share in shares]))
+    return np.flatnonzero(rank >= first)
+
+
+def _share(groups: npt.NDArray[np.str_], fraction: float, seed: int) -> Rows:
+    """The rows of a random `fraction` of the groups."""
+    if len(np.unique(groups)) < 2:
+        raise UserError("split", "all rows belong together, so none can be held out", "Give the catalogue more items")
+    dealt = GroupShuffleSplit(n_splits=1, test_size=fraction, random_state=seed)
+    return np.sort(next(dealt.split(groups, groups=groups))[1])

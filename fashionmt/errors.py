@@ -1,0 +1,19 @@
+"""The errors that are the user's to repair. Every message is one line: the thing, what was wrong, the repair."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the commands exit with; the README lists them."""
+
+    DONE = 0
+    OUR_FAULT = 1
+    USER_ERROR = 2
+    INTERRUPTED = 130
+
+
+class UserError(Exception):
+    """Something the user can repair: bad input, bad config, no disk space. Ends a command with exit code 2."""
+
+    def __init__(self, thing: str, wrong: str, repair: str) -> None:
+        super().__init__(" ".join(f"{thing}: {wrong}. {repair}.".split()))

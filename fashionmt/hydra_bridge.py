@@ -1,0 +1,65 @@
+"""Between Hydra and the plain dataclasses of `config`: schemas registered, configs converted, targets guarded."""
+
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import yaml
+from hydra.core.config_store import ConfigStore
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from fashionmt.config import PredictConfig, TrainConfig
+from fashionmt.errors import UserError
+
+C = TypeVar("C")
+
+LOGGER_TARGETS = ("pytorch_lightning.loggers.", "fashionmt.training.")
+"""A config may build these and nothing else: `_target_` is a call of whatever it names."""
+
+
+def register_schemas() -> None:
+    """Make `train_schema` and `predict_schema` known, so that a misspelt key is refused while composing."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=TrainConfig)
+    store.store(name="predict_schema", node=PredictConfig)
+
+
+def register_resolvers() -> None:
+    """`${run_folder:<resume>,<new>}`: the folder of the run to resume, or a new one."""
+    OmegaConf.register_new_resolver(
+        "run_folder", lambda resume, new: resume if resume is not None else new, replace=True
+    )
+
+
+def to_dataclass(config: DictConfig, kind: type[C]) -> C:
+    """A composed config as the dataclass that is its schema, checked. Raises `UserError`."""
+    made = OmegaConf.to_object(config)
+    if not isinstance(made, kind):
+        raise TypeError(f"{type(made).__name__} where {kind.__name__} was composed")
+    return made
+
+
+def to_yaml(config: TrainConfig) -> str:
+    """What a run keeps as its config."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def from_yaml(path: Path) -> TrainConfig:
+    """The inverse of `to_yaml`. Raises `UserError`."""
+    try:
+        kept = OmegaConf.load(path)
+    except yaml.YAMLError as error:
+        raise UserError(str(path), f"damaged ({str(error)[:100]})", "Restore it, or start a new run") from error
+    return to_dataclass(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), kept)), TrainConfig)
+
+
+def build_loggers(nodes: dict[str, Any], run_folder: Path) -> list[Any]:
+    """The loggers that a config names; each writes below `run_folder`. Raises `UserError` for a foreign target."""
+    built = []
+    for name, node in nodes.items():
+        target = str(node.get("_target_", ""))
+        if not target.startswith(LOGGER_TARGETS):
+            allowed = " or ".join(LOGGER_TARGETS)
+            raise UserError(f"logger.{name}._target_={target}", "not allowed", f"It must begin with {allowed}")
+        built.append(instantiate(node, save_dir=str(run_folder)))
+    return built

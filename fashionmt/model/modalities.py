@@ -1,0 +1,40 @@
+"""What the tagger does about inputs that are not there: a learned embedding, trained by dropping inputs at random."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+Present = dict[str, Tensor]
+"""Modality -> bool (B,): which items have it."""
+
+
+class MissingEmbeddings(nn.Module):
+    """A learned vector in place of the features of an input that is not there."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        """`sizes`: modality -> its tower's feature size."""
+        super().__init__()
+        self.vectors = nn.ParameterDict({name: nn.Parameter(torch.zeros(size)) for name, size in sizes.items()})
+
+    def forward(self, features: dict[str, Tensor], present: Present) -> dict[str, Tensor]:
+        """Modality -> float (B, size), replaced where `present` is False."""
+        return {
+            name: torch.where(present[name].unsqueeze(1), value, self.vectors[name].to(value.dtype))
+            for name, value in features.items()
+        }
+
+
+def drop_modalities(present: Present, probability: Mapping[str, float]) -> Present:
+    """Hide one input of some items that have them all: at most one each, so that no item is left with nothing."""
+    names = list(present)
+    if len(names) < 2:
+        return present
+    complete = torch.stack([present[name] for name in names]).all(dim=0)
+    draw = torch.rand(len(complete)).to(complete.device)
+    kept, start = {}, 0.0
+    for name in names:
+        hit = (draw >= start) & (draw < start + probability[name])
+        kept[name] = present[name] & ~(hit & complete)
+        start += probability[name]
+    return kept

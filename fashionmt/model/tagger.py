@@ -1,0 +1,81 @@
+"""The whole model: towers -> missing embeddings -> fusion -> heads. Trained and served by this one definition."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from fashionmt.batch import Batch, TaggerOutput
+from fashionmt.config import ModelConfig
+from fashionmt.model.fusion import FUSIONS
+from fashionmt.model.heads import Heads
+from fashionmt.model.image_tower import ImageTower
+from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities
+from fashionmt.model.text_tower import TextTower, build_encoder, encoder_from_config
+
+
+class Tagger(nn.Module):
+    """Pictures and titles to the logits of every attribute."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        classes: Mapping[str, int],
+        image: ImageTower | None,
+        text: TextTower | None,
+    ) -> None:
+        """`classes`: attribute -> number of its learned classes. `build_tagger` and `rebuild_tagger` make the towers."""
+        super().__init__()
+        self.config = config
+        self.image = image
+        self.text = text
+        sizes = {name: tower.size for name, tower in (("image", image), ("text", text)) if tower is not None}
+        self.missing = MissingEmbeddings(sizes)
+        self.fusion = FUSIONS[config.fusion.kind](sizes, config.fusion)
+        self.heads = Heads(config.fusion.size, classes)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The inputs it reads: of `image` and `text`."""
+        return tuple(self.fusion.sizes)
+
+    def forward(self, batch: Batch) -> TaggerOutput:
+        """A batch to its logits. While training, inputs are dropped at random (`config.drop_*`)."""
+        present = self._present(batch)
+        if self.training:
+            present = drop_modalities(present, {"image": self.config.drop_image, "text": self.config.drop_title})
+        embedding = self.fusion(self.missing(self._features(batch), present))
+        return TaggerOutput(self.heads(embedding), embedding)
+
+    def _present(self, batch: Batch) -> Present:
+        there = {"image": batch.has_image, "text": batch.has_title}
+        return {name: there[name] for name in self.modalities}
+
+    def _features(self, batch: Batch) -> dict[str, Tensor]:
+        features = {}
+        if self.image is not None:
+            features["image"] = self.image(batch.pixels)
+        if self.text is not None:
+            features["text"] = self.text(batch.token_ids, batch.token_mask)
+        return features
+
+    def encoder_config(self) -> dict[str, Any] | None:
+        """The text encoder's shape, for the bundle; None without a text tower."""
+        if self.text is None:
+            return None
+        stored: dict[str, Any] = self.text.encoder.config.to_dict()
+        return stored
+
+
+def build_tagger(config: ModelConfig, classes: Mapping[str, int], vocabulary: int) -> Tagger:
+    """A tagger to train: towers of random or pretrained weights. `vocabulary`: the tokenizer's size."""
+    image = ImageTower(config.image) if config.image is not None else None
+    text = TextTower(build_encoder(config.text, vocabulary)) if config.text is not None else None
+    return Tagger(config, classes, image, text)
+
+
+def rebuild_tagger(config: ModelConfig, classes: Mapping[str, int], encoder: dict[str, Any] | None) -> Tagger:
+    """The same shape again, weights to be loaded: nothing is downloaded. `encoder`: what `encoder_config` gave."""
+    image = ImageTower(config.image, load_weights=False) if config.image is not None else None
+    text = TextTower(encoder_from_config(encoder)) if encoder is not None else None
+    return Tagger(config, classes, image, text)

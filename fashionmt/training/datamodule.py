@@ -1,0 +1,107 @@
+"""Batches for the trainer: shuffled alike for one seed and epoch, and resumable in mid-epoch."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader, Sampler
+
+from fashionmt.batch import Batch
+from fashionmt.data import CatalogueDataset, PreparedData
+
+Positions = npt.NDArray[np.int64]
+
+
+class EpochBatchSampler(Sampler[Positions]):
+    """Batches of positions 0..count-1, reshuffled each epoch as a pure function of seed and epoch.
+
+    Every position occurs once an epoch: batches differ by one in size rather than leave a remainder, which would be
+    lost or, alone in a batch, break batch normalisation.
+    """
+
+    def __init__(self, count: int, batch_size: int, seed: int, rank: int = 0, world: int = 1) -> None:
+        """`rank` of `world` processes takes every world-th position; all have the same number of batches."""
+        self.count, self.seed, self.rank, self.world = count, seed, rank, world
+        self.batches = max(1, round(count / world / batch_size))
+        self.epoch = 0
+        self.first_batch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls it before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[Positions]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.count)
+        mine = order[self.rank :: self.world]
+        first, self.first_batch = self.first_batch, 0
+        yield from np.array_split(mine, self.batches)[first:]
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """A loader whose sampler starts where a checkpoint stopped. Lightning asks for the state and gives it back."""
+
+    sampler: EpochBatchSampler
+
+    def __init__(self, dataset: CatalogueDataset, sampler: EpochBatchSampler) -> None:
+        super().__init__(dataset, batch_size=None, sampler=sampler)
+        self.given = 0
+
+    def __iter__(self) -> Any:
+        """Count what is given out, from the batch where the sampler starts."""
+        self.given = self.sampler.first_batch
+        for batch in super().__iter__():
+            self.given += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Where a run that resumes goes on."""
+        return {"epoch": self.sampler.epoch, "given": self.given}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """The inverse of `state_dict`; an epoch that was given out whole is followed by the next."""
+        whole = state["given"] >= len(self.sampler)
+        self.sampler.set_epoch(state["epoch"] + whole)
+        self.sampler.first_batch = 0 if whole else state["given"]
+
+
+class OrderedBatches(Sampler[Positions]):
+    """Positions in order, for evaluation."""
+
+    def __init__(self, count: int, batch_size: int) -> None:
+        self.count, self.batch_size = count, batch_size
+
+    def __len__(self) -> int:
+        return -(-self.count // self.batch_size)
+
+    def __iter__(self) -> Iterator[Positions]:
+        for start in range(0, self.count, self.batch_size):
+            yield np.arange(start, min(start + self.batch_size, self.count))
+
+
+def evaluation_loader(dataset: CatalogueDataset, batch_size: int) -> DataLoader[Batch]:
+    """Every item of `dataset` once, in order."""
+    # mypy: the stubs know samplers of single indices only.
+    return DataLoader(dataset, batch_size=None, sampler=OrderedBatches(len(dataset), batch_size))  # type: ignore[arg-type]
+
+
+class CatalogueDataModule(pl.LightningDataModule):
+    """The training and validation batches of a prepared catalogue. Batches are gathered from arrays: no workers."""
+
+    def __init__(self, data: PreparedData, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self.data, self.batch_size, self.seed = data, batch_size, seed
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Shuffled by seed and epoch."""
+        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        dataset = self.data.dataset("train")
+        return ResumableLoader(dataset, EpochBatchSampler(len(dataset), self.batch_size, self.seed, rank, world))
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """In order. Twice the training batch: nothing is kept for a backward."""
+        return evaluation_loader(self.data.dataset("validation"), 2 * self.batch_size)

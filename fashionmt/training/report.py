@@ -1,0 +1,39 @@
+"""What a run tells at its end: the table on the screen, and `metrics.json`."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from fashionmt.data import PreparedData
+
+
+def print_data(data: PreparedData) -> None:
+    """The catalogue in a few lines: sizes of the parts, and what was repaired, masked or set aside."""
+    console = Console(stderr=True, highlight=False)
+    parts = ", ".join(f"{len(rows)} {name}" for name, rows in data.split.parts().items())
+    console.print(f"{len(data.ids)} items: {parts}", markup=False)
+    for line in data.findings.lines():
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def print_results(metrics: Mapping[str, Any]) -> None:
+    """One row an attribute: accuracy, macro-F1, classes, items."""
+    table = Table("attribute", *("accuracy", "macro-F1", "classes", "items"), title="test")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, row in metrics["attributes"].items():
+        table.add_row(name, f"{row['accuracy']:.4f}", f"{row['macro_f1']:.4f}", str(row["classes"]), str(row["items"]))
+    table.add_section()
+    table.add_row("all of them right", f"{metrics['exact_match']:.4f}", "", "", str(metrics["items"]))
+    Console(highlight=False).print(table)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write all or nothing."""
+    unfinished = path.with_name(path.name + ".tmp")
+    unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.replace(path)

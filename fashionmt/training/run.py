@@ -1,0 +1,219 @@
+"""One training run, from the catalogue to the bundle."""
+
+import json
+import signal
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.trainer.states import TrainerStatus
+from tokenizers import Tokenizer
+
+import fashionmt
+from fashionmt.bundle import Bundle, save_bundle
+from fashionmt.config import TextTowerConfig, TrainConfig
+from fashionmt.data import ColumnMap, PreparedData, learn_tokenizer, prepare_data
+from fashionmt.errors import UserError
+from fashionmt.model import build_tagger, pretrained_tokenizer
+from fashionmt.paths import cache_dir
+from fashionmt.training.calibration import fit_temperature
+from fashionmt.training.checkpoints import ResumeCheckpoint
+from fashionmt.training.class_weights import class_weights
+from fashionmt.training.datamodule import CatalogueDataModule
+from fashionmt.training.evaluation import collect_answers, score
+from fashionmt.training.loss import MultiTaskLoss
+from fashionmt.training.module import MONITOR, TaggerModule
+from fashionmt.training.precision import choose_precision
+from fashionmt.training.report import print_data, print_results, write_json
+from fashionmt.training.run_folder import RunFolder
+from fashionmt.training.tracking import progress_callbacks
+
+
+def run_training(config: TrainConfig, folder: RunFolder, loggers: Sequence[Logger], resume: bool) -> dict[str, Any]:
+    """Train, choose the best weights on validation, calibrate on it, evaluate once on test, write the bundle.
+
+    `resume` goes on from the folder's checkpoint. Returns what `metrics.json` holds. Raises `UserError`.
+    """
+    began = time.monotonic()
+    data = load_data(config)
+    keep_data_report(data, folder, resume)
+    module = build_module(config, data)
+    trainer, best = build_trainer(config, folder, loggers)
+    fit(trainer, module, CatalogueDataModule(data, config.optim.batch_size, config.seed), folder, resume)
+    if trainer.is_global_zero:
+        module.load_state_dict(torch.load(best.best_model_path, "cpu", weights_only=True)["state_dict"])
+        bundle = evaluate(config, data, module, trainer.strategy.root_device)
+        save_bundle(bundle, folder.bundle)
+        finish(folder, bundle, loggers, seconds=time.monotonic() - began)
+        return bundle.metrics
+    return {}
+
+
+def load_data(config: TrainConfig) -> PreparedData:
+    """The catalogue, prepared for the towers that the model has."""
+    towers = {"image": config.model.image, "text": config.model.text}
+    make_tokenizer = partial(_make_tokenizer, config.model.text or TextTowerConfig())
+    modalities = [name for name, tower in towers.items() if tower is not None]
+    data = prepare_data(config.data, config.preprocess, cache_dir(), modalities, make_tokenizer, config.limit_items)
+    print_data(data)
+    return data
+
+
+def _make_tokenizer(config: TextTowerConfig, titles: Sequence[str]) -> Tokenizer:
+    if config.pretrained is not None:
+        return pretrained_tokenizer(config.pretrained, config.max_tokens)
+    return learn_tokenizer(titles, config.vocabulary_size, config.max_tokens)
+
+
+def keep_data_report(data: PreparedData, folder: RunFolder, resume: bool) -> None:
+    """Write the split and the report; a resumed run must have seen the same data."""
+    if resume and folder.data_report.is_file():
+        before = json.loads(folder.data_report.read_text())["fingerprint"]
+        if before != data.fingerprint:
+            wrong = "the catalogue has changed since this run began"
+            raise UserError(f"resume={folder.root}", wrong, "Restore it, or start a new run")
+        return
+    data.split.save(folder.split, data.ids)
+    parts = {name: len(rows) for name, rows in data.split.parts().items()}
+    report = {"fingerprint": data.fingerprint, "items": parts, "findings": data.findings.to_json()}
+    write_json(folder.data_report, report)
+
+
+def build_module(config: TrainConfig, data: PreparedData) -> TaggerModule:
+    """The tagger of random or pretrained weights, and the loss weighted by the training rows' classes."""
+    torch.manual_seed(config.seed)
+    vocabulary = data.tokenizer.get_vocab_size() if data.tokenizer is not None else 0
+    tagger = build_tagger(config.model, {name: len(space) for name, space in data.spaces.items()}, vocabulary)
+    weights = {}
+    for name, space in data.spaces.items():
+        labels = data.items.labels[name][data.split.train]
+        counts = np.bincount(labels[(labels >= 0) & (labels < len(space))], minlength=len(space))
+        weights[name] = class_weights(counts, config.loss.class_weights, config.loss.cap, config.loss.beta)
+    return TaggerModule(tagger, MultiTaskLoss(weights, config.loss), data.spaces, config.optim, config.seed)
+
+
+def build_trainer(
+    config: TrainConfig, folder: RunFolder, loggers: Sequence[Logger]
+) -> tuple[pl.Trainer, ModelCheckpoint]:
+    """The Lightning trainer, and the callback that knows the best weights."""
+    options = config.trainer
+    best = ModelCheckpoint(
+        dirpath=folder.checkpoints,
+        filename="epoch{epoch:03d}",
+        monitor=MONITOR,
+        mode="max",
+        save_top_k=options.keep_checkpoints,
+        save_weights_only=True,
+        auto_insert_metric_name=False,
+        enable_version_counter=False,  # a resumed run writes the same epoch under the same name
+    )
+    callbacks: list[Callback] = [
+        best,
+        ResumeCheckpoint(folder, options.checkpoint_seconds),
+        *progress_callbacks(),
+    ]
+    if options.patience is not None:
+        callbacks.append(EarlyStopping(MONITOR, patience=options.patience, mode="max"))
+    trainer = pl.Trainer(
+        accelerator=options.accelerator,
+        devices=options.devices,
+        num_nodes=options.num_nodes,
+        strategy=options.strategy,
+        precision=options.precision,  # type: ignore[arg-type]  # checked by TrainerConfig
+        max_epochs=options.max_epochs,
+        accumulate_grad_batches=options.accumulate_grad_batches,
+        callbacks=callbacks,
+        logger=list(loggers),
+        log_every_n_steps=10,
+        use_distributed_sampler=False,  # EpochBatchSampler deals to the ranks itself
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        enable_progress_bar=any("ProgressBar" in type(c).__name__ for c in callbacks),
+        default_root_dir=folder.root,
+    )
+    return trainer, best
+
+
+def resolve_precision(config: TrainConfig) -> TrainConfig:
+    """Replace `auto` by what this machine does fast; kept in the run's config, so that a resumed run repeats it."""
+    cuda = config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    device = torch.device("cuda" if cuda else "cpu")
+    config.trainer.precision = choose_precision(config.trainer.precision, device)
+    return config
+
+
+def fit(
+    trainer: pl.Trainer,
+    module: TaggerModule,
+    datamodule: CatalogueDataModule,
+    folder: RunFolder,
+    resume: bool,
+) -> None:
+    """Train to the end. Ctrl-C is a KeyboardInterrupt, as everywhere; a run killed before its first checkpoint
+    begins again, with the same numbers."""
+    checkpoint = folder.resume_checkpoint
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(
+            module,
+            datamodule,
+            ckpt_path=checkpoint if resume and checkpoint.is_file() else None,
+            weights_only=True,
+        )
+    except SystemExit:
+        # Lightning turns Ctrl-C into SystemExit(1) and leaves the signal ignored.
+        if trainer.state.status == TrainerStatus.INTERRUPTED:
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt from None
+        raise
+
+
+def evaluate(config: TrainConfig, data: PreparedData, module: TaggerModule, device: torch.device) -> Bundle:
+    """The bundle: best weights, temperatures from validation, metrics from test."""
+    batch_size = 4 * config.optim.batch_size
+    held_out = collect_answers(module.tagger, data.dataset("validation"), device, batch_size)
+    temperatures = {name: fit_temperature(logits, held_out.labels[name]) for name, logits in held_out.logits.items()}
+    metrics = score(collect_answers(module.tagger, data.dataset("test"), device, batch_size), data.spaces)
+    return Bundle(
+        tagger=module.tagger.cpu().eval(),
+        tokenizer=data.tokenizer,
+        spaces=data.spaces,
+        preprocess=config.preprocess,
+        columns=ColumnMap.of(config.data),
+        temperatures=temperatures,
+        metrics=metrics,
+        provenance=_provenance(config, data),
+    )
+
+
+def _provenance(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
+    return {
+        "data": config.data.name,
+        "data_fingerprint": data.fingerprint,
+        "split": f"{config.data.split.kind}, seed {config.data.split.seed}",
+        "items": {name: len(rows) for name, rows in data.split.parts().items()},
+        "seed": config.seed,
+        "precision": config.trainer.precision,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "fashionmt": fashionmt.__version__,
+        "torch": torch.__version__,
+    }
+
+
+def finish(folder: RunFolder, bundle: Bundle, loggers: Sequence[Logger], seconds: float) -> None:
+    """Write and show the results; the run has ended."""
+    for logger in loggers:
+        rows = bundle.metrics["attributes"].items()
+        flat = {f"test/{kind}/{name}": row[kind] for name, row in rows for kind in ("accuracy", "macro_f1")}
+        logger.log_metrics(flat | {"test/exact_match": bundle.metrics["exact_match"]})
+        logger.finalize("success")
+    write_json(folder.metrics, bundle.metrics | {"seconds": round(seconds, 1)})
+    folder.resume_checkpoint.unlink(missing_ok=True)
+    print_results(bundle.metrics)

@@ -1,0 +1,65 @@
+"""The folder of one training run: what lies where, and that no run is ever written over."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fashionmt.errors import UserError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`runs/train/<date>/<time>/`."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config; its presence says that a run lives here."""
+        return self.root / "config.yaml"
+
+    @property
+    def split(self) -> Path:
+        """`id,split` of every item."""
+        return self.root / "split.csv"
+
+    @property
+    def data_report(self) -> Path:
+        """What was found in the catalogue, and its fingerprint."""
+        return self.root / "data_report.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The best weights, while training."""
+        return self.root / "checkpoints"
+
+    @property
+    def resume_checkpoint(self) -> Path:
+        """Where a killed run goes on; gone when the run has ended."""
+        return self.checkpoints / "resume.ckpt"
+
+    @property
+    def metrics(self) -> Path:
+        """The results; its presence says that the run has ended."""
+        return self.root / "metrics.json"
+
+    @property
+    def bundle(self) -> Path:
+        """The trained bundle."""
+        return self.root / "bundle"
+
+    def claim(self, config: str) -> None:
+        """Begin a run here by writing its config. Raises `UserError` where a run already is."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            with self.config.open("x", encoding="utf-8") as file:
+                file.write(config)
+        except FileExistsError:
+            repair = f"Continue it with resume={self.root}, or choose another hydra.run.dir"
+            raise UserError(f"run folder {self.root}", "already holds a run", repair) from None
+
+    def check_resumable(self) -> None:
+        """Raise `UserError` where there is no run, or one that has ended."""
+        if not self.config.is_file():
+            raise UserError(f"resume={self.root}", "holds no run", "Name a folder below runs/train")
+        if self.metrics.is_file():
+            raise UserError(f"resume={self.root}", "this run has ended", f"Its bundle is {self.bundle}")

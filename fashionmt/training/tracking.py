@@ -1,0 +1,65 @@
+"""How a run is followed: a bar with rate and remaining time on a terminal, a line an epoch elsewhere, and loggers.
+
+Loggers are built by the caller and handed in. Weights & Biases will be imported here and nowhere else.
+"""
+
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+
+from fashionmt.training.module import MONITOR
+
+
+def progress_callbacks() -> list[Callback]:
+    """A progress bar where someone watches; the lines of `EpochLines` everywhere."""
+    bar: list[Callback] = [TQDMProgressBar(leave=False)] if sys.stderr.isatty() else []
+    return [*bar, EpochLines()]
+
+
+class EpochLines(Callback):
+    """Logs items per second and learning rates, and prints a line an epoch: losses, score, rate, time left."""
+
+    def __init__(self) -> None:
+        self._began = self._epoch_began = time.monotonic()
+        self._first_step = 0
+        self._items = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock; a resumed run counts its own steps only."""
+        self._began, self._first_step = time.monotonic(), trainer.global_step
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the epoch's clock."""
+        self._epoch_began, self._items = time.monotonic(), 0
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count items."""
+        self._items += len(batch)
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The rate is of training alone."""
+        if not trainer.sanity_checking:
+            self._rate = self._items * trainer.world_size / max(1e-9, time.monotonic() - self._epoch_began)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log and print."""
+        rates = {f"lr/{i}": group["lr"] for i, group in enumerate(trainer.optimizers[0].param_groups)}
+        pl_module.log_dict({"items_per_second": self._rate, **rates})
+        if trainer.is_global_zero:
+            sys.stderr.write(self._line(trainer) + "\n")
+
+    def _line(self, trainer: pl.Trainer) -> str:
+        values = trainer.callback_metrics
+        done = trainer.global_step - self._first_step
+        total = int(trainer.estimated_stepping_batches)
+        left = (time.monotonic() - self._began) / max(1, done) * (total - trainer.global_step)
+        loss, score = float(values["val/loss"]), float(values[MONITOR])
+        return (
+            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  val loss {loss:.3f}  "
+            f"val accuracy {score:.4f}  {self._rate:.0f} items/s  {left / 60:.1f} min left"
+        )
