@@ -25,6 +25,18 @@ from fashionmt.model.tagger import Tagger, rebuild_tagger
 FORMAT = 1
 WEIGHTS, DESCRIPTION, TOKENIZER, CARD = "model.safetensors", "bundle.json", "tokenizer.json", "README.md"
 PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".pickle", ".pkl", ".pt", ".pt2", ".pth"}
+KEYS = {
+    "format",
+    "label_spaces",
+    "model",
+    "text_encoder",
+    "preprocess",
+    "columns",
+    "temperatures",
+    "metrics",
+    "provenance",
+    "sha256",
+}
 MAX_DESCRIPTION = 50_000_000  # bytes
 
 
@@ -53,14 +65,15 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     if bundle.tokenizer is not None:
         (folder / TOKENIZER).write_text(bundle.tokenizer.to_str(), encoding="utf-8")
     (folder / CARD).write_text(_model_card(bundle), encoding="utf-8")
-    description = _describe(bundle) | {"sha256": _digests(folder)}
+    description = _describe(bundle)
+    description["sha256"] = {DESCRIPTION: _description_digest(description)} | _digests(folder)
     (folder / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle, on the CPU and in evaluation mode. Raises `UserError` where it is not whole, safe and known."""
-    _refuse_pickles(folder)
     stored = _description(folder)
+    _refuse_pickles(folder)
     for name, digest in stored["sha256"].items():
         if name not in (WEIGHTS, TOKENIZER):
             raise _damaged(folder, f"lists the unknown file {name!r}")
@@ -104,13 +117,19 @@ def _description(folder: Path) -> dict[str, Any]:
     try:
         stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = stored["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(folder, f"{DESCRIPTION} is truncated or no bundle's ({error!r:.80})") from error
     if version != FORMAT:
         wrong = f"format {version!r}, and this fashionmt reads format {FORMAT}"
         raise UserError(f"bundle {folder}", wrong, "Upgrade fashionmt, or train the bundle again")
-    if not isinstance(stored.get("sha256"), dict) or WEIGHTS not in stored["sha256"]:
+    digests = stored.get("sha256")
+    if not isinstance(digests, dict) or WEIGHTS not in digests:
         raise _damaged(folder, f"{DESCRIPTION} does not name {WEIGHTS}")
+    # Classes in another order would load, and every tag would be wrong.
+    if digests.pop(DESCRIPTION, None) != _description_digest(stored):
+        raise _damaged(folder, f"{DESCRIPTION} was changed")
+    if unknown := set(stored) - KEYS:
+        raise _damaged(folder, f"{DESCRIPTION} holds the unknown key {min(unknown)!r}")
     return stored
 
 
@@ -126,11 +145,10 @@ def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
     classes = {name: len(space) for name, space in spaces.items()}
     tagger = rebuild_tagger(_model_config(stored["model"]), classes, stored["text_encoder"])
     tagger.load_state_dict(_finite(load_file(folder / WEIGHTS)), strict=True)
-    has_tokenizer = tagger.text is not None
     columns = stored["columns"] | {"missing_titles": tuple(stored["columns"]["missing_titles"])}
     return Bundle(
         tagger=tagger.eval(),
-        tokenizer=Tokenizer.from_file(str(folder / TOKENIZER)) if has_tokenizer else None,
+        tokenizer=_tokenizer(folder / TOKENIZER) if tagger.text is not None else None,
         spaces=spaces,
         preprocess=PreprocessConfig(**stored["preprocess"]),
         columns=ColumnMap(**columns),
@@ -147,11 +165,24 @@ def _model_config(stored: Mapping[str, Any]) -> ModelConfig:
     return ModelConfig(**parts)
 
 
+def _tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises nothing more precise
+        raise ValueError(f"{path.name}: {error}") from error
+
+
 def _finite(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     for name, value in state.items():
         if not bool(value.isfinite().all()):
             raise ValueError(f"{name} is not finite")
     return state
+
+
+def _description_digest(description: Mapping[str, Any]) -> str:
+    """Of everything but the digests."""
+    content = {key: value for key, value in description.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -53,7 +53,7 @@ def _train(composed: DictConfig) -> None:
 
 def _train_in(root: Path, config: TrainConfig) -> None:
     # Imported here: `--help` and a misspelt key must not wait for torch.
-    from fashionmt.training import RunFolder, resolve_precision, run_training
+    from fashionmt.training import RunFolder, run_training, settle
 
     _quiet_libraries()
     folder = RunFolder(_relative(root))
@@ -63,7 +63,7 @@ def _train_in(root: Path, config: TrainConfig) -> None:
         folder.check_resumable()
         config = from_yaml(folder.config)
     else:
-        config = resolve_precision(config)
+        config = settle(config)
         folder.claim(to_yaml(config))
     run_training(config, folder, build_loggers(config.logger, folder.root), resume)
     sys.stdout.write(f"bundle: {folder.bundle}\n")
@@ -149,12 +149,18 @@ def _our_fault(error: Exception) -> str:
     return f"{type(error).__name__}: {error}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
 
 
+INNER = ("full_key:", "object_type=", "reference_type=", "See https:")
+
+
 def _config_error(error: Exception) -> str:
-    """Hydra's and OmegaConf's messages in one line, with the key that was probably meant."""
-    lines = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
-    texts = [text.strip() for line in lines for text in line.splitlines()]
-    kept = [text for text in dict.fromkeys(texts) if text and not text.startswith(("full_key:", "object_type="))]
-    return f"config: {'; '.join(kept)}. {_suggestion()}"
+    """Hydra's and OmegaConf's messages in one line, less their inner workings, with the key that was meant."""
+    messages = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
+    texts: list[str] = []
+    for message in messages:
+        told = message.split("Config search path:")[0].split("To append to your config")[0]
+        lines = [line.strip() for line in told.splitlines()]
+        texts.append(" ".join(line for line in lines if line and not line.startswith(INNER)).rstrip("."))
+    return f"config: {'. '.join(dict.fromkeys(texts))}. {_suggestion()}"
 
 
 def _suggestion() -> str:
@@ -169,7 +175,7 @@ def _suggestion() -> str:
 
 def _known_keys() -> list[str]:
     def walk(node: DictConfig, prefix: str) -> Iterator[str]:
-        for name in node:
+        for name in map(str, node):
             yield f"{prefix}{name}"
             child = node._get_node(name)
             if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():

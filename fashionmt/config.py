@@ -10,6 +10,8 @@ from typing import Any
 
 from fashionmt.errors import UserError
 
+MAX_SEED = 2**32 - 1  # NumPy's and scikit-learn's limit
+
 
 def _check_choice(key: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
@@ -40,6 +42,12 @@ class AttributeConfig:
     column: str | None = None
     """null: the column has the attribute's own name."""
     missing: list[str] = field(default_factory=lambda: [""])
+    weight: float = 1.0
+    """Of its term in the loss. Here, not in the loss, so that `data.attributes.season.weight=0.5` needs no list of
+    attributes anywhere else."""
+
+    def __post_init__(self) -> None:
+        _check_range("data.attributes.<name>.weight", self.weight, 0, 1e6)
 
 
 @dataclass
@@ -59,6 +67,7 @@ class SplitConfig:
         _check_range("data.split.test_fraction", self.test_fraction, 0.01, 0.9)
         _check_range("data.split.validation_fraction", self.validation_fraction, 0.01, 0.9)
         _check_range("data.split.block_size", self.block_size, 1, 1e9)
+        _check_range("data.split.seed", self.seed, 0, MAX_SEED)
 
 
 @dataclass
@@ -91,6 +100,8 @@ class DataConfig:
                 raise UserError(
                     f"data.attributes.{name}", "a name may not be empty or hold '.' or '/'", "Set its column"
                 )
+            if name in ("mean", "total"):
+                raise UserError(f"data.attributes.{name}", "the logs use this name", "Rename it, and set its column")
 
     def column_of(self, attribute: str) -> str:
         """The catalogue's column that holds `attribute`."""
@@ -146,6 +157,9 @@ class TextTowerConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
+        _check_range("model.text.hidden_size", self.hidden_size, 1, 1e5)
+        _check_range("model.text.layers", self.layers, 1, 1e3)
+        _check_range("model.text.heads", self.heads, 1, 1e3)
         _check_range("model.text.max_tokens", self.max_tokens, 4, 512)
         _check_range("model.text.vocabulary_size", self.vocabulary_size, 100, 1e6)
         _check_range("model.text.dropout", self.dropout, 0, 0.95)
@@ -167,11 +181,11 @@ class FusionConfig:
     """How the towers' features become one vector."""
 
     kind: str = "concat"
+    """A name in `model.fusion.FUSIONS`, which checks it."""
     size: int = 512
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        _check_choice("model.fusion.kind", self.kind, ("concat", "gated"))
         _check_range("model.fusion.size", self.size, 1, 1e5)
         _check_range("model.fusion.dropout", self.dropout, 0, 0.95)
 
@@ -206,8 +220,6 @@ class LossConfig:
     beta: float = 0.999
     """Of `effective_number`."""
     label_smoothing: float = 0.0
-    task_weights: dict[str, float] = field(default_factory=dict)
-    """Attribute -> weight; 1 where not named."""
 
     def __post_init__(self) -> None:
         choices = ("none", "inverse", "sqrt_inverse", "effective_number")
@@ -215,8 +227,6 @@ class LossConfig:
         _check_range("loss.cap", self.cap, 1, 1e9)
         _check_range("loss.beta", self.beta, 0, 0.9999999)
         _check_range("loss.label_smoothing", self.label_smoothing, 0, 0.9)
-        for name, weight in self.task_weights.items():
-            _check_range(f"loss.task_weights.{name}", weight, 0, 1e6)
 
 
 @dataclass
@@ -240,6 +250,7 @@ class OptimConfig:
         _check_range("optim.learning_rate", self.learning_rate, 0, 100)
         _check_range("optim.pretrained_learning_rate", self.pretrained_learning_rate, 0, 100)
         _check_range("optim.weight_decay", self.weight_decay, 0, 100)
+        _check_range("optim.clip_norm", self.clip_norm, 1e-9, 1e9)
 
 
 @dataclass
@@ -288,10 +299,9 @@ class TrainConfig:
     """The folder of a killed run to continue."""
 
     def __post_init__(self) -> None:
-        for name in self.loss.task_weights:
-            if name not in self.data.attributes:
-                known = ", ".join(self.data.attributes)
-                raise UserError(f"loss.task_weights.{name}", "no such attribute", f"Use one of {known}")
+        _check_range("seed", self.seed, 0, MAX_SEED)
+        if self.limit_items is not None:
+            _check_range("limit_items", self.limit_items, 1, 1e12)
 
 
 @dataclass

@@ -1,10 +1,20 @@
 """Shared fixtures: the real catalogue where it lies, and a cache folder that no test shares with a person."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
 
+from fashionmt.config import TrainConfig
+from fashionmt.hydra_bridge import register_resolvers, register_schemas, to_dataclass
+from fashionmt.paths import conf_dir
+
+TOP = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("FASHIONMT_DATA", "../shared/fashion-product-images-small"))
 
 
@@ -25,3 +35,38 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASHIONMT_CACHE", str(cache))
+
+
+SMALL = [
+    "preprocess.height=24",
+    "preprocess.width=18",
+    "model.fusion.size=32",
+    "trainer.precision=32-true",
+    "trainer.accelerator=cpu",
+    "optim.batch_size=64",
+]
+"""Overrides that make the sample run in seconds."""
+
+
+@pytest.fixture
+def compose() -> Callable[..., TrainConfig]:
+    """The config of a small run on the sample catalogue, with overrides."""
+    register_schemas()
+    register_resolvers()
+
+    def composed(*overrides: str) -> TrainConfig:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            return to_dataclass(hydra_compose("train", [*SMALL, *overrides]), TrainConfig)
+
+    return composed
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """The folder of one finished small run on the sample, shared by the tests that only read it."""
+    root = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, str(TOP / "train.py"), *SMALL, "trainer.max_epochs=3", "hydra.run.dir=runs/train/a/b"]
+    environment = os.environ | {"FASHIONMT_CACHE": str(cache)}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return root / "runs/train/a/b"

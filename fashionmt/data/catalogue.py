@@ -61,7 +61,14 @@ class PictureFolder:
         if "\0" in name:
             return None, "names a picture with a NUL byte"
         # Path.resolve follows links too, so neither "..", an absolute path nor a link leads out of the folder.
-        file = (self.root / name).resolve()
+        # Past a loop of links it gives up with ".." and links still in: a second pass then differs, or it raises.
+        try:
+            file = (self.root / name).resolve()
+            looped = file.resolve() != file
+        except RuntimeError:
+            looped = True
+        if looped:
+            return None, "names a picture behind a loop of links"
         if not file.is_relative_to(self.root) or file == self.root:
             return None, "names a picture outside the picture folder"
         return file, None
@@ -75,13 +82,13 @@ class PictureFolder:
 class CatalogueReader:
     """Streams the items of a catalogue; what it repairs or refuses is in `findings`."""
 
-    def __init__(self, catalogue: Path, images: Path | None, columns: ColumnMap) -> None:
-        """Open the table and check its columns. Raises `UserError`."""
+    def __init__(self, catalogue: Path, images: Path | None, columns: ColumnMap, options: str = "data.columns") -> None:
+        """Open the table and check its columns. Raises `UserError`, which names the repair below `options`."""
         self.table = Table(catalogue, free_text=columns.title)
-        self.table.require(columns.id, "the id", "data.columns.id")
+        self.table.require(columns.id, "the id", f"{options}.id")
         for name, purpose in ((columns.title, "title"), (columns.picture, "picture")):
             if name is not None:
-                self.table.require(name, f"the {purpose}", f"data.columns.{purpose}")
+                self.table.require(name, f"the {purpose}", f"{options}.{purpose}")
         self.columns = columns
         self.folder = PictureFolder(images, columns)
         self.findings = Findings()

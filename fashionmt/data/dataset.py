@@ -34,23 +34,29 @@ class ItemArrays:
     def gather(self, rows: npt.NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order, as a batch; titles padded to the longest of them."""
         picture_row = self.pictures.row[rows]
-        lengths = self.titles.lengths[rows]
-        longest = max(1, int(lengths.max()))
-        return Batch(
-            pixels=self._pixels(picture_row),
-            has_image=torch.from_numpy(picture_row != NO_ROW),
-            token_ids=torch.from_numpy(self.titles.ids[rows, :longest].astype(np.int64)),
-            token_mask=torch.from_numpy(np.arange(longest) < lengths[:, None]),
-            has_title=torch.from_numpy(lengths > 0),
-            labels={name: torch.from_numpy(column[rows]) for name, column in self.labels.items()},
-        )
-
-    def _pixels(self, picture_row: npt.NDArray[np.int64]) -> torch.Tensor:
-        """uint8 (B, H, W, 3), 0 where there is no picture."""
         there = picture_row != NO_ROW
-        pixels = np.zeros((len(picture_row), *self.pictures.pixels.shape[1:]), dtype=np.uint8)
+        pixels = np.zeros((len(rows), *self.pictures.pixels.shape[1:]), dtype=np.uint8)
         pixels[there] = self.pictures.pixels[picture_row[there]]
-        return torch.from_numpy(pixels)
+        labels = {name: column[rows] for name, column in self.labels.items()}
+        return make_batch(pixels, there, self.titles.take(rows), labels)
+
+
+def make_batch(
+    pixels: npt.NDArray[np.uint8],
+    has_image: npt.NDArray[np.bool_],
+    titles: EncodedTitles,
+    labels: dict[str, npt.NDArray[np.int64]],
+) -> Batch:
+    """Tensors for B items: `pixels` (B, H, W, 3), `has_image` (B,), B titles and labels (B,) by attribute."""
+    longest = max(1, int(titles.lengths.max()))
+    return Batch(
+        pixels=torch.from_numpy(pixels),
+        has_image=torch.from_numpy(has_image),
+        token_ids=torch.from_numpy(titles.ids[:, :longest].astype(np.int64)),
+        token_mask=torch.from_numpy(np.arange(longest) < titles.lengths[:, None]),
+        has_title=torch.from_numpy(titles.lengths > 0),
+        labels={name: torch.from_numpy(column) for name, column in labels.items()},
+    )
 
 
 class CatalogueDataset(Dataset[Batch]):

@@ -129,4 +129,5 @@ def _in_threads(function: Callable[[In], Out], items: Sequence[In]) -> Iterator[
 
 
 def _progress(items: Iterable[Out], total: int, what: str) -> Iterable[Out]:
-    return tqdm(items, total=total, desc=what, unit=" pictures", delay=1.0, disable=None)
+    shown: Iterable[Out] = tqdm(items, total=total, desc=what, unit=" pictures", delay=1.0, disable=None)
+    return shown

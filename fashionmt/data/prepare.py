@@ -96,7 +96,7 @@ def _with_pictures(
 def _subset(rows: list[CatalogueRow], pictures: PictureCache, limit: int) -> tuple[list[CatalogueRow], PictureCache]:
     """Whole families in a fixed arbitrary order, until they hold `limit` rows."""
     family = families([row.id for row in rows], [row.title for row in rows], pictures.digests)
-    order = sorted(range(len(rows)), key=lambda i: (hashlib.sha256(family[i].encode()).digest(), rows[i].id))
+    order = sorted(range(len(rows)), key=lambda i: (hashlib.sha256(str(family[i]).encode()).digest(), rows[i].id))
     kept = sorted(order[:limit])
     return [rows[i] for i in kept], pictures.take(kept)
 
@@ -117,7 +117,15 @@ def _readable(
             "set aside",
             rows[i].id,
         )
-    return Split(**{name: part[readable[part]] for name, part in split.parts().items()})
+    parts = {name: part[readable[part]] for name, part in split.parts().items()}
+    for name, part in parts.items():
+        if len(part) == 0:
+            raise UserError(
+                f"split {name}",
+                f"no item has what a model that reads {' and '.join(modalities)} needs",
+                "Check data.images and data.columns.title, or use another model",
+            )
+    return Split(**parts)
 
 
 def _encode(
@@ -125,7 +133,7 @@ def _encode(
 ) -> tuple[Tokenizer | None, EncodedTitles]:
     """The tokenizer, learned from training titles alone, and every title encoded; none of it without a text tower."""
     if make_tokenizer is None:
-        return None, EncodedTitles(np.zeros((len(titles), 1), np.int32), np.zeros(len(titles), np.int64))
+        return None, EncodedTitles.none(len(titles))
     training_titles = [title for row in train if (title := titles[row]) is not None]
     if not training_titles:
         raise UserError("data.columns.title", "no training row has a title", "Set the column, or use model=image_only")

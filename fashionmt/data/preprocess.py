@@ -1,11 +1,13 @@
 """A picture file becomes pixels: decoded, upright, on white, fitted into H x W. The same code trains and tags."""
 
+import contextlib
 import io
+import threading
 import warnings
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
 from fashionmt.config import PreprocessConfig
 
@@ -13,6 +15,47 @@ Pixels = npt.NDArray[np.uint8]
 """RGB, shape (H, W, 3)."""
 
 WHITE = (255, 255, 255)
+
+
+ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation -> what sets the picture upright."""
+
+
+class _Quiet:
+    """No warnings while any thread is inside.
+
+    `catch_warnings` by itself is not for threads: the last one out puts back what another had silenced, for good.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.silence = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.inside == 0:
+                self.silence.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+            self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.silence.close()
+
+
+_quiet = _Quiet()
 
 
 class PictureError(Exception):
@@ -30,15 +73,14 @@ def decode_picture(encoded: bytes, config: PreprocessConfig) -> Pixels:
         raise PictureError(f"over {config.max_megabytes:g} megabytes")
     try:
         # Our own cap below is stricter than Pillow's bomb warning, so the warning says nothing new.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet:
             image = Image.open(io.BytesIO(encoded), formats=config.formats)
             if image.width * image.height > config.max_megapixels * 1e6:
                 raise PictureError(f"over {config.max_megapixels:g} megapixels")
             # A JPEG far larger than needed is decoded at a fraction of its size.
             image.draft("RGB", (2 * config.width, 2 * config.height))
             return fit(upright_rgb(image), config)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise PictureError(f"not a picture of {', '.join(config.formats)}") from None
     except Image.DecompressionBombError:
         raise PictureError(f"over {config.max_megapixels:g} megapixels") from None
@@ -49,7 +91,9 @@ def decode_picture(encoded: bytes, config: PreprocessConfig) -> Pixels:
 
 def upright_rgb(image: Image.Image) -> Image.Image:
     """The picture in RGB as a person would see it: turned by its EXIF orientation, transparency on white."""
-    image = ImageOps.exif_transpose(image)
+    # Not ImageOps.exif_transpose: it writes the EXIF block anew and fails where any tag of it is malformed.
+    turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+    image = image if turn is None else image.transpose(turn)
     if image.mode.startswith("I") or image.mode == "F":
         wide = np.asarray(image, dtype=np.float32)
         return Image.fromarray((wide / 257).round().clip(0, 255).astype(np.uint8)).convert("RGB")
@@ -62,6 +106,12 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 def fit(image: Image.Image, config: PreprocessConfig) -> Pixels:
     """Pixels, uint8 (H, W, 3): the whole picture, proportions kept, centred on white; the exact size is untouched."""
-    if image.size != (config.width, config.height):
-        image = ImageOps.pad(image, (config.width, config.height), Image.Resampling.BICUBIC, color=WHITE)
-    return np.asarray(image)
+    if image.size == (config.width, config.height):
+        return np.asarray(image)
+    scale = min(config.width / image.width, config.height / image.height)
+    # Not ImageOps.pad: of a very long picture nothing would be left.
+    width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    ground = Image.new("RGB", (config.width, config.height), WHITE)
+    corner = round((config.width - width) / 2), round((config.height - height) / 2)
+    ground.paste(image.resize((width, height), Image.Resampling.BICUBIC), corner)
+    return np.asarray(ground)

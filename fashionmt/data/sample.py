@@ -1,14 +1,15 @@
-"""The sample catalogue: a thousand drawn items, so that a newcomer can train with no download and no account.
+"""The sample catalogue: twelve hundred drawn items, so that a newcomer can train with no download and no account.
 
 Each attribute is told by the title, by the picture or by both, never by neither, so both towers are needed:
 
 | attribute | in the title | in the picture |
 | --- | --- | --- |
-| articleType | its word ("Sneaker") | its shape; a plain tee, shoe or pouch fits two types |
+| articleType | its word ("Sneakers") | its shape; a plain tee, shoe or pouch fits two types |
 | baseColour | its name | the colour, unless the picture is grey |
-| gender | its word ("Women's") | how broad, waisted and large the item is, unless its cut is neutral |
-| season | a collection ("Summer 12", "Linen") | the pattern; a plain item tells nothing |
+| gender | its name | the department's sticker in a corner, if there is one |
+| season | a collection ("Summer", "Linen") | the studio's backdrop, unless it is white |
 
+A grey picture has a white backdrop and no sticker: it tells the type at most, and the title all else.
 The article type decides subCategory and masterCategory, and the gender where only one gender wears the type.
 The defects of real catalogues are there in small: the constants below say how many, and they alone break
 the rule.
@@ -25,11 +26,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from fashionmt.data.sample_drawing import COLOURS, CUTS, HEIGHT, NEUTRAL_CUT, WIDTH, Look, Pattern, draw
+from fashionmt.data.sample_drawing import COLOURS, HEIGHT, STICKERS, WIDTH, Look, draw
+from fashionmt.data.sample_titles import SIGNS, Sign, make_title
 
 VERSION = 1  # part of the folder's name: raise it whenever a byte of the drawn catalogue changes
 SEED = 20120512
-ITEMS = 1000  # rows of styles.csv
+ITEMS = 1200  # rows of styles.csv
 NEW_ITEMS = 60  # rows of new/items.csv
 # fmt: off
 COLUMNS = (
@@ -57,28 +59,26 @@ NEW_EMPTY_TITLES = 1  # new items with a picture and no title
 NEW_NEITHER = 1
 NEW_GREY_FILES = 1
 
-Sign = Literal["articleType", "baseColour", "gender", "season"]
-_SIGNS: tuple[Sign, ...] = ("articleType", "baseColour", "gender", "season")
-# How often a sign is in the picture only, and how often in the title only; else it is in both.
-# The article type is in the title only where the type has a plain shape: half of those, none of the others.
-_ONLY_PICTURE: dict[Sign, float] = {"articleType": 0.24, "baseColour": 0.26, "gender": 0.2, "season": 0.35}
-_ONLY_TITLE: dict[Sign, float] = {"articleType": 0.5, "baseColour": 0.13, "gender": 0.4, "season": 0.35}
+# How often the picture is grey, and how often one of the other signs is in one input only; else it is in both.
+# The article type is in the title only where the type has a plain shape: that share of those, none of the others.
+_GREY = 0.14
+_ONLY_PICTURE: dict[Sign, float] = {"articleType": 0.15, "baseColour": 0.22, "gender": 0.24, "season": 0.3}
+_ONLY_TITLE: dict[Sign, float] = {"articleType": 0.4, "baseColour": 0.0, "gender": 0.25, "season": 0.3}
 
 
 @dataclass(frozen=True)
 class _Article:
-    """An article type: where it belongs, how often it is drawn, who wears it, its words and its shapes."""
+    """An article type: where it belongs, how often it is drawn, who wears it and its shapes."""
 
     master: str
     sub: str
     weight: float
     genders: dict[str, float]
-    words: tuple[str, ...]
     shape: str
     plain_shape: str | None = None  # the shape it shares with another type; None: it shares none
 
 
-# Who wears what, as shares. Unisex has no cut, so only a title tells it, or a type that is always unisex.
+# Who wears what, as shares. Unisex has no sticker, so only a title tells it, or a type that is always unisex.
 _ALL = {"Men": 0.5, "Women": 0.2, "Boys": 0.14, "Girls": 0.1, "Unisex": 0.06}
 _ADULTS = {"Men": 0.58, "Women": 0.32, "Unisex": 0.1}
 _COUPLES = {"Men": 0.65, "Women": 0.35}
@@ -87,55 +87,26 @@ _FEMALE = {"Women": 0.65, "Girls": 0.35}
 _WOMEN = {"Women": 1.0}
 # fmt: off
 _ARTICLES = {
-    "Tshirts": _Article("Apparel", "Topwear", 19, _ALL, ("T-shirt", "Tee", "Polo T-shirt"), "tshirt", "tee"),
-    "Shirts": _Article("Apparel", "Topwear", 11, _MEN_MOSTLY, ("Shirt", "Formal Shirt"), "shirt"),
-    "Tops": _Article("Apparel", "Topwear", 10, _FEMALE, ("Top", "Tunic Top"), "top", "tee"),
-    "Jeans": _Article("Apparel", "Bottomwear", 8, _MEN_MOSTLY, ("Jeans", "Denims"), "jeans"),
-    "Dresses": _Article("Apparel", "Dress", 6, _FEMALE, ("Dress", "Frock"), "dress"),
-    "Casual Shoes": _Article("Footwear", "Shoes", 11, _ADULTS, ("Casual Shoes", "Sneaker"), "casual", "shoe"),
-    "Sports Shoes": _Article("Footwear", "Shoes", 8, _ADULTS, ("Sports Shoes", "Trainers"), "sports", "shoe"),
-    "Heels": _Article("Footwear", "Shoes", 5, _WOMEN, ("Heels", "Pumps"), "heel"),
-    "Handbags": _Article("Accessories", "Bags", 6, _WOMEN, ("Handbag", "Tote Bag"), "handbag"),
-    "Backpacks": _Article("Accessories", "Bags", 4, {"Unisex": 1.0}, ("Backpack", "Rucksack"), "backpack"),
-    "Clutches": _Article("Accessories", "Bags", 3, _WOMEN, ("Clutch",), "clutch", "pouch"),
-    "Wallets": _Article("Accessories", "Wallets", 4, _COUPLES, ("Wallet",), "wallet", "pouch"),
-    "Watches": _Article("Accessories", "Watches", 8, _ADULTS, ("Watch", "Dial Watch"), "watch"),
-    "Belts": _Article("Accessories", "Belts", 4, _COUPLES, ("Belt", "Leather Belt"), "belt"),
-    "Caps": _Article("Accessories", "Headwear", 0, {"Men": 1.0}, ("Cap",), "cap"),
-    "Scarves": _Article("Accessories", "Scarves", 0, _WOMEN, ("Scarf",), "scarf"),
+    "Tshirts": _Article("Apparel", "Topwear", 19, _ALL, "tshirt", "tee"),
+    "Shirts": _Article("Apparel", "Topwear", 11, _MEN_MOSTLY, "shirt"),
+    "Tops": _Article("Apparel", "Topwear", 10, _FEMALE, "top", "tee"),
+    "Jeans": _Article("Apparel", "Bottomwear", 8, _MEN_MOSTLY, "jeans"),
+    "Dresses": _Article("Apparel", "Dress", 6, _FEMALE, "dress"),
+    "Casual Shoes": _Article("Footwear", "Shoes", 11, _ADULTS, "casual", "shoe"),
+    "Sports Shoes": _Article("Footwear", "Shoes", 8, _ADULTS, "sports", "shoe"),
+    "Heels": _Article("Footwear", "Shoes", 5, _WOMEN, "heel"),
+    "Handbags": _Article("Accessories", "Bags", 6, _WOMEN, "handbag"),
+    "Backpacks": _Article("Accessories", "Bags", 4, {"Unisex": 1.0}, "backpack"),
+    "Clutches": _Article("Accessories", "Bags", 3, _WOMEN, "clutch", "pouch"),
+    "Wallets": _Article("Accessories", "Wallets", 4, _COUPLES, "wallet", "pouch"),
+    "Watches": _Article("Accessories", "Watches", 8, _ADULTS, "watch"),
+    "Belts": _Article("Accessories", "Belts", 4, _COUPLES, "belt"),
+    "Caps": _Article("Accessories", "Headwear", 0, {"Men": 1.0}, "cap"),
+    "Scarves": _Article("Accessories", "Scarves", 0, _WOMEN, "scarf"),
 }
 # fmt: on
-_COLOUR_WEIGHTS = dict(zip(COLOURS, (22, 17, 15, 13, 11, 9, 8, 5), strict=True))
-_SEASON_WEIGHTS = {"Summer": 44, "Fall": 26, "Winter": 20, "Spring": 10}
-_GENDER_WORDS = {
-    "Men": ("Men", "Men", "Men's"),
-    "Women": ("Women", "Women", "Women's"),
-    "Boys": ("Boys", "Boy's"),
-    "Girls": ("Girls", "Girl's"),
-    "Unisex": ("Unisex",),
-}
-_SEASON_WORDS = {
-    "Summer": ("Summer", "Linen"),
-    "Fall": ("Fall", "Autumn"),
-    "Winter": ("Winter", "Fleece"),
-    "Spring": ("Spring", "Blossom"),
-}
-_SEASON_PATTERNS = dict[str, Pattern](Summer="across", Fall="upright", Winter="dots", Spring="slanting")
-
-# Invented names: nothing here says anything about a real product, and none is an attribute's word.
-# fmt: off
-_BRANDS = (
-    "Norvik", "Pumello", "Filara", "Adiron", "Reevo", "Castell Lumen", "Tamsin Vale", "Okapi", "Zentro",
-    "Hartley", "Mirelle", "Quenby", "Urban Yard", "Corvo", "Basico", "Fennick", "Indira", "Palmetto",
-)
-_LINES = (
-    "Asem", "Brio", "Cadence", "Delta", "Excite", "Flux", "Grip", "Helix", "Ignis", "Jetsam", "Kaya",
-    "Lattice", "Metro", "Nova", "Orbit", "Pulse", "Quest", "Rapid", "Solid", "Tempo", "Ultra", "Vento",
-    "Washed", "Xeno", "Yonder", "Zephyr", "Basic", "Classic", "Essential", "Heritage", "Graphic", "Slim",
-    "Regular", "Signature", "Studio", "Voyage", "Edge", "Core", "Mono", "Prime",
-)
-# fmt: on
-_CODES = ("II", "III", "TT", "Lo", "Hi", "72", "5000", "X1", "N21", "Pro")
+_COLOUR_WEIGHTS = dict(zip(COLOURS, (20, 16, 14, 13, 11, 10, 9, 7), strict=True))
+_SEASON_WEIGHTS = {"Summer": 38, "Fall": 26, "Winter": 20, "Spring": 16}
 
 
 @dataclass(frozen=True)
@@ -223,7 +194,7 @@ def _catalogue_items(rng: random.Random) -> list[_Item]:
     items += _common_items(ITEMS - len(items) - VARIANTS - TWINS, rng)
     sources = rng.sample(items[sum(RARE_ROWS.values()) :], VARIANTS + TWINS)
     variants = [_variant(item, rng) for item in sources[:VARIANTS]]
-    twins = [replace(item, title=_title(item.labels, item.told, rng)) for item in sources[VARIANTS:]]
+    twins = [replace(item, title=make_title(item.labels, item.told, rng)) for item in sources[VARIANTS:]]
     items += variants + twins
     rng.shuffle(items)
     _add_defects(items, rng)
@@ -259,7 +230,7 @@ def _random_item(name: str, rng: random.Random) -> _Item:
     }
     told, shown = _random_signs(article, labels["gender"], rng)
     picture = _Picture(_look(labels, shown), seed=rng.getrandbits(32))
-    return _Item(labels, told, shown, _title(labels, told, rng), picture)
+    return _Item(labels, told, shown, make_title(labels, told, rng), picture)
 
 
 def _drawn(weights: Mapping[str, float], rng: random.Random) -> str:
@@ -268,12 +239,16 @@ def _drawn(weights: Mapping[str, float], rng: random.Random) -> str:
 
 def _random_signs(article: _Article, gender: str, rng: random.Random) -> tuple[frozenset[Sign], frozenset[Sign]]:
     """The signs the title tells and those the picture shows: together all of them."""
-    told, shown = set(_SIGNS), set(_SIGNS)
-    for sign in _SIGNS:
+    told, shown = set(SIGNS), set(SIGNS)
+    if rng.random() < _GREY:
+        shown -= {"baseColour", "gender", "season"}
+    if gender not in STICKERS and len(article.genders) > 1:
+        shown.discard("gender")
+    for sign in SIGNS:
         chance = rng.random()
-        if sign == "gender" and gender not in CUTS and len(article.genders) > 1:
-            shown.remove(sign)
-        elif chance < _ONLY_PICTURE[sign]:
+        if sign not in shown:
+            continue
+        if chance < _ONLY_PICTURE[sign]:
             told.remove(sign)
         elif chance > 1 - _ONLY_TITLE[sign] and not (sign == "articleType" and article.plain_shape is None):
             shown.remove(sign)
@@ -283,34 +258,14 @@ def _random_signs(article: _Article, gender: str, rng: random.Random) -> tuple[f
 def _look(labels: dict[str, str], shown: frozenset[Sign]) -> Look:
     article = _ARTICLES[labels["articleType"]]
     plain = article.plain_shape if "articleType" not in shown else None
-    # A type that only one gender wears needs no cut of its own.
-    has_cut = "gender" in shown and len(article.genders) > 1
+    # A type that only one gender wears needs no sticker.
+    sticker = labels["gender"] if "gender" in shown and len(article.genders) > 1 else None
     return Look(
         shape=plain or article.shape,
         colour=labels["baseColour"] if "baseColour" in shown else None,
-        cut=CUTS[labels["gender"]] if has_cut else NEUTRAL_CUT,
-        pattern=_SEASON_PATTERNS[labels["season"]] if "season" in shown else None,
+        backdrop=labels["season"] if "season" in shown else None,
+        sticker=sticker,
     )
-
-
-def _title(labels: dict[str, str], told: frozenset[Sign], rng: random.Random) -> str:
-    """A title in a real catalogue's manner: "Norvik Men's Asem II Summer 12 Navy Blue Sneaker"."""
-    season = rng.choice(_SEASON_WORDS[labels["season"]])
-    if season == labels["season"] and rng.random() < 0.5:
-        season = f"{season} {labels['year'][2:]}"
-    words: dict[Sign, str] = {
-        "gender": rng.choice(_GENDER_WORDS[labels["gender"]]),
-        "season": season,
-        "baseColour": labels["baseColour"],
-        "articleType": rng.choice(_ARTICLES[labels["articleType"]].words),
-    }
-    line = rng.choice(_LINES) + (f" {rng.choice(_CODES)}" if rng.random() < 0.4 else "")
-    told_words = {sign: word for sign, word in words.items() if sign in told}
-    first, last = [told_words.pop("gender", "")], [told_words.pop("articleType", "")]
-    middle = [line, *told_words.values()]
-    if rng.random() < 0.4:
-        rng.shuffle(middle)
-    return " ".join(word for word in [rng.choice(_BRANDS), *first, *middle, *last] if word)
 
 
 def _variant(item: _Item, rng: random.Random) -> _Item:
@@ -365,11 +320,11 @@ def _looks_grey(item: _Item) -> bool:
 
 
 def _tells_all(item: _Item) -> bool:
-    return item.told == frozenset(_SIGNS)
+    return item.told == frozenset(SIGNS)
 
 
 def _shows_all(item: _Item) -> bool:
-    return item.shown == frozenset(_SIGNS)
+    return item.shown == frozenset(SIGNS)
 
 
 def _without_picture(item: _Item) -> _Item:

@@ -1,8 +1,9 @@
-"""Draws one item of the sample catalogue: a coloured shape on white, 60 px wide and 80 px high.
+"""Draws one item of the sample catalogue as a web shop shows it: 60 px wide and 80 px high.
 
 A shape is a list of polygons in a unit box: x from -1 (left) to 1 (right), y from -1 (top) to 1 (bottom).
-What a picture tells beside the shape is in its `Look`: the colour, the cut (whom the item is for) and the
-pattern (the season).
+What a picture tells beside the shape is in its `Look`: the colour, the studio's backdrop (the season of the
+shoot) and the round sticker in a corner (the department, that is, whom the item is for).
+All signs are large and survive a flip, a shift and a zoom, so that a small model learns them in a minute.
 """
 
 import math
@@ -15,51 +16,48 @@ from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT = 60, 80
 _OVERSAMPLE = 4  # drawn four times larger, then averaged down: smooth edges
-_HALF_WIDTH, _HALF_HEIGHT = 24.0, 32.0  # px of one unit at scale 1; leaves room for the jitter
+_HALF_WIDTH, _HALF_HEIGHT = 23.0, 30.0  # px of one unit at scale 1; leaves room for the jitter
+_STICKER_PLACE, _STICKER_RADIUS = 10.0, 6.5  # px from both edges to its middle: a shift of 6 % leaves it in sight
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
 Ink = Literal["body", "detail", "trim"]
-Pattern = Literal["across", "upright", "dots", "slanting"]
 
 COLOURS: dict[str, Colour] = {
     "Black": (24, 24, 26),
-    "Blue": (52, 122, 228),
+    "Blue": (66, 138, 236),
     "White": (250, 250, 250),
     "Red": (206, 26, 36),
-    "Navy Blue": (24, 34, 104),
+    "Navy Blue": (22, 30, 104),
     "Green": (38, 150, 66),
     "Pink": (248, 138, 186),
     "Brown": (128, 76, 36),
 }
 _TRIM: Colour = (236, 236, 234)  # soles, dials, buckles
 
-
-class Cut(NamedTuple):
-    """How the item is cut: overall size, breadth, and how far the middle is drawn in (all as fractions)."""
-
-    scale: float
-    breadth: float
-    waist: float
-
-
-CUTS = {
-    "Men": Cut(1.0, 1.0, 0.0),
-    "Women": Cut(1.0, 0.66, 0.3),
-    "Boys": Cut(0.66, 1.0, 0.0),
-    "Girls": Cut(0.66, 0.66, 0.3),
+# The keys are what the generator's labels are called; the drawing knows nothing else of them.
+BACKDROPS: dict[str, Colour] = {
+    "Summer": (255, 232, 132),
+    "Fall": (226, 172, 128),
+    "Winter": (164, 200, 242),
+    "Spring": (178, 226, 164),
 }
-NEUTRAL_CUT = Cut(1.0, 0.82, 0.0)
+STICKERS: dict[str, Colour] = {
+    "Men": (0, 132, 150),
+    "Women": (158, 40, 190),
+    "Boys": (255, 132, 0),
+    "Girls": (140, 196, 0),
+}
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture shows: `colour` None means a picture without colour, `pattern` None a plain item."""
+    """What a picture shows: `colour` None is a grey item, `backdrop` None white, `sticker` None none."""
 
     shape: str
     colour: str | None
-    cut: Cut
-    pattern: Pattern | None
+    backdrop: str | None  # a key of BACKDROPS
+    sticker: str | None  # a key of STICKERS
 
 
 class _Part(NamedTuple):
@@ -110,9 +108,9 @@ _SHAPES: dict[str, list[_Part]] = {
     "tee": [_TEE],
     "tshirt": [_TEE, _box(-0.36, -0.36, 0.36, 0.2, "trim"), _box(-0.2, -0.2, 0.2, 0.04, "detail")],
     "top": [
-        *_pair(_box(0.26, -0.92, 0.4, -0.5)),
-        _mirrored([(0.48, -0.56), (0.5, 0.1), (0.98, 0.78)]),
-        _mirrored([(0.46, 0.06), (0.5, 0.18)], "detail"),
+        *_pair(_box(0.3, -0.8, 0.46, -0.3)),
+        _mirrored([(0.56, -0.4), (0.56, 0.1), (0.9, 0.6)]),
+        _mirrored([(0.56, 0.0), (0.58, 0.16)], "detail"),
     ],
     "shirt": [
         _mirrored((
@@ -134,14 +132,14 @@ _SHAPES: dict[str, list[_Part]] = {
     "shoe": [_SHOE],
     "sports": [
         _SHOE,
-        _box(-1.0, 0.36, 1.0, 0.62, "trim"),
+        _box(-1.0, 0.3, 1.0, 0.64, "trim"),
         _Part(((-0.6, -0.2), (-0.46, -0.2), (-0.3, 0.36), (-0.44, 0.36)), "trim"),
         _Part(((-0.3, -0.2), (-0.16, -0.2), (0.0, 0.36), (-0.14, 0.36)), "trim"),
     ],
     "casual": [
-        _SHOE,
-        _box(-0.95, 0.46, 0.95, 0.54, "detail"),
-        _Part(((0.5, 0.05), (0.7, 0.1), (0.95, 0.3), (0.95, 0.46), (0.5, 0.46)), "trim"),
+        _Part(((-0.8, -0.96), (0.0, -0.96), (0.06, -0.1), (0.7, 0.1), (0.95, 0.3), (0.95, 0.5), (-0.86, 0.5))),
+        _box(-0.8, -0.96, 0.0, -0.66, "trim"),
+        _Part(((0.5, 0.05), (0.7, 0.1), (0.95, 0.3), (0.95, 0.5), (0.5, 0.5)), "detail"),
     ],
     "heel": [
         _Part((
@@ -163,7 +161,11 @@ _SHAPES: dict[str, list[_Part]] = {
         _box(-0.5, 0.16, 0.5, 0.66, "detail"),
     ],
     "pouch": [_POUCH],
-    "wallet": [_POUCH, _box(-0.05, -0.42, 0.05, 0.42, "detail"), _box(0.3, -0.16, 0.9, 0.16, "trim")],
+    "wallet": [
+        _box(-0.74, -0.6, 0.74, 0.6),
+        _box(-0.74, -0.06, 0.74, 0.06, "detail"),
+        _box(0.2, -0.18, 0.74, 0.18, "trim"),
+    ],
     "clutch": [
         _POUCH,
         _Part(((-0.9, -0.42), (0.9, -0.42), (0.0, 0.2)), "detail"),
@@ -192,20 +194,39 @@ _SHAPES: dict[str, list[_Part]] = {
     ],
 }
 # fmt: on
-# These lie on their side, so their cut is their height and not their breadth.
-_LYING = frozenset({"shoe", "sports", "casual", "heel", "pouch", "wallet", "clutch", "belt", "cap"})
 
 
 def draw(look: Look, rng: random.Random) -> Image.Image:
-    """The picture of one item, RGB, 60x80 px (width x height); `rng` varies place, size, turn and tint."""
-    canvas = Image.new("RGB", (WIDTH * _OVERSAMPLE, HEIGHT * _OVERSAMPLE), "white")
+    """The picture of one item, RGB, 60x80 px (width x height); `rng` varies place, size, turn, tint and light."""
+    canvas = _backdrop(look.backdrop, rng)
     body = _tinted(look.colour, rng)
-    pose = _random_pose(look.cut, rng)
-    cloth = _cloth(canvas.size, body, look.pattern, rng)
+    pose = _random_pose(rng)
+    cloth = _shaded(canvas.size, body, rng)
     for part in _SHAPES[look.shape]:
-        points = [_placed(p, look, pose) for p in _subdivided(part.points)]
-        _paint(canvas, points, part.ink, body, cloth)
+        _paint(canvas, [_placed(point, pose) for point in part.points], part.ink, body, cloth)
+    if look.sticker is not None:
+        _stick(canvas, STICKERS[look.sticker], rng)
     return canvas.reduce(_OVERSAMPLE)
+
+
+def _backdrop(name: str | None, rng: random.Random) -> Image.Image:
+    """A sheet of the backdrop's colour, lighter towards the floor; the whole large drawing."""
+    size = (WIDTH * _OVERSAMPLE, HEIGHT * _OVERSAMPLE)
+    white = Image.new("RGB", size, "white")
+    if name is None:
+        return white
+    lightest = rng.uniform(0.25, 0.5)
+    light = Image.linear_gradient("L").resize(size).point([int(v * lightest) for v in range(256)])
+    return Image.composite(white, Image.new("RGB", size, BACKDROPS[name]), light)
+
+
+def _stick(canvas: Image.Image, colour: Colour, rng: random.Random) -> None:
+    """A round sticker with a white rim in the upper left or right corner."""
+    left = _STICKER_PLACE if rng.random() < 0.5 else WIDTH - _STICKER_PLACE
+    x, y = ((v + rng.uniform(-1, 1)) * _OVERSAMPLE for v in (left, _STICKER_PLACE))
+    radius = _STICKER_RADIUS * _OVERSAMPLE
+    edges = (x - radius, y - radius, x + radius, y + radius)
+    ImageDraw.Draw(canvas).ellipse(edges, fill=colour, outline="white", width=_OVERSAMPLE)
 
 
 def _paint(canvas: Image.Image, points: list[Point], ink: Ink, body: Colour, cloth: Image.Image) -> None:
@@ -221,39 +242,15 @@ def _paint(canvas: Image.Image, points: list[Point], ink: Ink, body: Colour, clo
     pen.line([*points, points[0]], fill=outline, width=_OVERSAMPLE, joint="curve")
 
 
-def _cloth(size: tuple[int, int], body: Colour, pattern: Pattern | None, rng: random.Random) -> Image.Image:
-    """The item's colour, with its pattern and a slight shade from left to right, over the whole canvas."""
-    cloth = Image.new("RGB", size, body)
-    if pattern is not None:
-        _print_pattern(ImageDraw.Draw(cloth), size, pattern, _towards_contrast(body, 0.62), rng)
+def _shaded(size: tuple[int, int], body: Colour, rng: random.Random) -> Image.Image:
+    """The item's colour over the whole canvas, slightly darker towards one side."""
     shade = Image.linear_gradient("L").rotate(rng.choice((90, 270))).resize(size)
     darkest = rng.uniform(0.0, 0.12)
     return Image.composite(
-        Image.new("RGB", size, (0, 0, 0)), cloth, shade.point([int(v * darkest) for v in range(256)])
+        Image.new("RGB", size, "black"),
+        Image.new("RGB", size, body),
+        shade.point([int(v * darkest) for v in range(256)]),
     )
-
-
-def _print_pattern(
-    pen: ImageDraw.ImageDraw, size: tuple[int, int], pattern: Pattern, ink: Colour, rng: random.Random
-) -> None:
-    width, height = size
-    gap = round(rng.uniform(7.4, 8.6) * _OVERSAMPLE)
-    line = round(3.2 * _OVERSAMPLE)
-    start = rng.randrange(gap)
-    if pattern == "across":
-        for y in range(start, height, gap):
-            pen.line([(0, y), (width, y)], fill=ink, width=line)
-    elif pattern == "upright":
-        for x in range(start, width, gap):
-            pen.line([(x, 0), (x, height)], fill=ink, width=line)
-    elif pattern == "slanting":
-        for x in range(start - height, width, round(gap * 1.4)):
-            pen.line([(x, height), (x + height, 0)], fill=ink, width=line)
-    else:
-        radius = line * 0.8
-        for row, y in enumerate(range(start, height, gap)):
-            for x in range(gap // 2 * (row % 2), width, gap):
-                pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
 
 
 def _tinted(colour: str | None, rng: random.Random) -> Colour:
@@ -273,28 +270,14 @@ def _towards_contrast(colour: Colour, share: float) -> Colour:
     return (red, green, blue)
 
 
-def _random_pose(cut: Cut, rng: random.Random) -> _Pose:
-    centre = (WIDTH / 2 + rng.uniform(-2, 2), HEIGHT / 2 + rng.uniform(-3, 3))
-    return _Pose(centre, cut.scale * rng.uniform(0.95, 1.05), math.radians(rng.uniform(-5, 5)))
+def _random_pose(rng: random.Random) -> _Pose:
+    centre = (WIDTH / 2 + rng.uniform(-2, 2), HEIGHT / 2 + rng.uniform(-1, 4))
+    return _Pose(centre, rng.uniform(0.9, 1.06), math.radians(rng.uniform(-5, 5)))
 
 
-def _subdivided(points: tuple[Point, ...]) -> list[Point]:
-    """The same outline in short steps, so that a cut can bend its straight edges."""
-    fine: list[Point] = []
-    for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
-        steps = max(1, math.ceil(math.hypot(x1 - x0, y1 - y0) / 0.12))
-        fine += [(x0 + (x1 - x0) * i / steps, y0 + (y1 - y0) * i / steps) for i in range(steps)]
-    return fine
-
-
-def _placed(point: Point, look: Look, pose: _Pose) -> Point:
-    """A point of the unit box, cut, turned and moved to its place on the large drawing, in px."""
-    x, y = point
-    if look.shape in _LYING:
-        y *= look.cut.breadth * (1 - look.cut.waist * math.exp(-((x / 0.4) ** 2)))
-    else:
-        x *= look.cut.breadth * (1 - look.cut.waist * math.exp(-((y / 0.4) ** 2)))
-    right, down = x * _HALF_WIDTH * pose.scale, y * _HALF_HEIGHT * pose.scale
+def _placed(point: Point, pose: _Pose) -> Point:
+    """A point of the unit box, turned and moved to its place on the large drawing, in px."""
+    right, down = point[0] * _HALF_WIDTH * pose.scale, point[1] * _HALF_HEIGHT * pose.scale
     cos, sin = math.cos(pose.turn), math.sin(pose.turn)
     across, along = pose.centre[0] + right * cos - down * sin, pose.centre[1] + right * sin + down * cos
     return (across * _OVERSAMPLE, along * _OVERSAMPLE)

@@ -1,5 +1,6 @@
 """Which rows train, which choose the model (validation) and which are looked at once (test)."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,11 +114,12 @@ def blocks(ids: Sequence[str], size: int) -> npt.NDArray[np.int64]:
 
 
 def _value(text: str) -> float:
-    """Numbers order by value; texts that are none order after them, by text."""
+    """Numbers order by value; texts that are none ("nan" too) order after them, by text."""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        return float("inf")
+        return math.inf
+    return math.inf if math.isnan(value) else value
 
 
 def newest(times: Sequence[str | None], fraction: float) -> Rows:
@@ -132,8 +134,10 @@ def newest(times: Sequence[str | None], fraction: float) -> Rows:
 
 
 def _share(groups: npt.NDArray[np.str_], fraction: float, seed: int) -> Rows:
-    """The rows of a random `fraction` of the groups."""
-    if len(np.unique(groups)) < 2:
+    """The rows of a random `fraction` of the groups; at least one group is left."""
+    count = len(np.unique(groups))
+    if count < 2:
         raise UserError("split", "all rows belong together, so none can be held out", "Give the catalogue more items")
-    dealt = GroupShuffleSplit(n_splits=1, test_size=fraction, random_state=seed)
+    held_out = min(math.ceil(fraction * count), count - 1)
+    dealt = GroupShuffleSplit(n_splits=1, test_size=held_out, random_state=seed)
     return np.sort(next(dealt.split(groups, groups=groups))[1])

@@ -7,10 +7,11 @@ the ragged one, and an unclosed quote empties the whole frame without an error (
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from fashionmt.errors import UserError
 
@@ -61,12 +62,12 @@ class Table:
 
     # Text files
 
-    def _open(self) -> TextIO:
+    def _open(self) -> TextIO:  # closed by whoever reads it
         plain = self.path.name.lower().removesuffix(".gz")
         if Path(plain).suffix not in TEXT_SUFFIXES:
             raise UserError(str(self.path), "not a catalogue format", "Use .csv, .tsv, .csv.gz, .tsv.gz or .parquet")
-        raw = gzip.open(self.path) if self.path.suffix.lower() == ".gz" else self.path.open("rb")
-        return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")  # type: ignore[arg-type]
+        raw: Any = gzip.open(self.path) if self.path.suffix.lower() == ".gz" else self.path.open("rb")  # noqa: SIM115
+        return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
     @property
     def _delimiter(self) -> str:
@@ -80,7 +81,7 @@ class Table:
             reader = csv.reader(_recorded(file, raw), delimiter=self._delimiter)
             try:
                 for fields in reader:
-                    if len(raw) > 1 and "".join(raw).count('"') % 2:
+                    if _is_open(raw, self._delimiter):
                         first = reader.line_num - len(raw) + 1
                         raise UserError(f"{self.path} line {first}", "a quote is opened and never closed", "Close it")
                     raw.clear()
@@ -92,14 +93,19 @@ class Table:
                     f"not UTF-8 ({error.reason})",
                     "Save it as UTF-8",
                 ) from error
-            except (csv.Error, gzip.BadGzipFile, EOFError) as error:
+            except csv.Error as error:
+                line = reader.line_num - len(raw) + 1  # where the record starts
+                raise UserError(f"{self.path} from line {line}", str(error), "Repair it, or close its quote") from error
+            except (gzip.BadGzipFile, zlib.error, EOFError) as error:
                 raise UserError(f"{self.path} after line {reader.line_num}", str(error), "Repair the file") from error
 
     def _text_columns(self) -> list[str]:
         header = next(self._records(), None)
         if header is None:
             raise UserError(str(self.path), "the catalogue is empty", "Give it a header and rows")
-        columns = header[1]
+        return self._named_once(header[1])
+
+    def _named_once(self, columns: list[str]) -> list[str]:
         twice = sorted({name for name in columns if columns.count(name) > 1})
         if twice:
             raise UserError(str(self.path), f"columns named twice: {', '.join(twice)}", "Rename them")
@@ -141,7 +147,9 @@ class Table:
         except (pyarrow.ArrowInvalid, OSError) as error:
             raise UserError(str(self.path), f"not a readable Parquet file ({error})", "Write it again") from error
         types = pyarrow.types
-        return [f.name for f in schema if not (types.is_nested(f.type) or types.is_binary(f.type))]
+        binary = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+        no_text = (types.is_nested, *binary)
+        return self._named_once([f.name for f in schema if not any(check(f.type) for check in no_text)])
 
     def _parquet_rows(self) -> Iterator[TableRow]:
         import pyarrow
@@ -149,11 +157,34 @@ class Table:
 
         number = 0
         with pyarrow.parquet.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(batch_size=4096, columns=self.columns):
-                texts = [batch.column(name).cast(pyarrow.string()).fill_null("").to_pylist() for name in self.columns]
+            batches = file.iter_batches(batch_size=4096, columns=self.columns)
+            while (texts := self._parquet_texts(batches, number)) is not None:
                 for row in zip(*texts, strict=True):
                     number += 1
                     yield TableRow(number, dict(zip(self.columns, row, strict=True)))
+
+    def _parquet_texts(self, batches: Iterator[Any], number: int) -> list[list[str]] | None:
+        """The next batch's columns as texts, or None after the last; `number` rows came before."""
+        import pyarrow
+
+        try:
+            if (batch := next(batches, None)) is None:
+                return None
+            return [batch.column(name).cast(pyarrow.string()).fill_null("").to_pylist() for name in self.columns]
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+            where = f"{self.path} after row {number}"
+            raise UserError(where, f"not a readable Parquet file ({error})", "Write it again") from error
+
+
+def _is_open(raw: list[str], delimiter: str) -> bool:
+    """Whether a quote in a record's lines never closes, or closes only in a later row, in the middle of its text."""
+    if not any('"' in line for line in raw):
+        return False
+    try:
+        list(csv.reader(raw, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return len(raw) > 1 or "unexpected end of data" in str(error)
+    return False
 
 
 def _recorded(file: TextIO, raw: list[str]) -> Iterator[str]:

@@ -20,17 +20,29 @@ UNKNOWN = "[UNK]"
 def learn_tokenizer(titles: Iterable[str], vocabulary_size: int, max_tokens: int) -> Tokenizer:
     """A lower-casing WordPiece tokenizer whose vocabulary is learned from `titles`; it cuts at `max_tokens`.
 
-    WordPiece as in Schuster & Nakajima 2012; normaliser and pre-tokeniser are BERT's (Devlin et al. 2019).
+    WordPiece as in Schuster & Nakajima 2012; normaliser and pre-tokeniser are BERT's (Devlin et al. 2019). The same
+    titles give the same vocabulary.
     """
-    tokenizer = Tokenizer(WordPiece(unk_token=UNKNOWN))
+    learner = _untrained({})
+    titles = list(titles)
+    # The library numbers letters in the order of a hash table, another in each process, and breaks ties of its merges
+    # by number. Handed over as special tokens they are numbered as given; the tokenizer made below forgets the name.
+    letters = sorted({letter for title in titles for letter in learner.normalizer.normalize_str(title)} - {" "})
+    given = [PAD, UNKNOWN, *letters, *(f"##{letter}" for letter in letters)]
+    trainer = WordPieceTrainer(
+        vocab_size=vocabulary_size, min_frequency=2, special_tokens=given, limit_alphabet=0, show_progress=False
+    )
+    learner.train_from_iterator(titles, trainer)
+    tokenizer = _untrained(learner.get_vocab())
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
+
+
+def _untrained(vocabulary: dict[str, int]) -> Tokenizer:
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=UNKNOWN))
     tokenizer.normalizer = BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = BertPreTokenizer()
     tokenizer.decoder = WordPieceDecoder()
-    trainer = WordPieceTrainer(
-        vocab_size=vocabulary_size, min_frequency=2, special_tokens=[PAD, UNKNOWN], show_progress=False
-    )
-    tokenizer.train_from_iterator(titles, trainer)
-    tokenizer.enable_truncation(max_tokens)
     return tokenizer
 
 
@@ -47,6 +59,15 @@ class EncodedTitles:
     """(titles, longest), the padding id past the end."""
     lengths: npt.NDArray[np.int64]
     """(titles,), 0 where there is no title."""
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "EncodedTitles":
+        """Some of the titles, in that order."""
+        return EncodedTitles(self.ids[rows], self.lengths[rows])
+
+    @classmethod
+    def none(cls, count: int) -> "EncodedTitles":
+        """No title at all, for a model that reads none."""
+        return cls(np.zeros((count, 1), np.int32), np.zeros(count, np.int64))
 
 
 def encode_titles(tokenizer: Tokenizer, titles: Sequence[str | None]) -> EncodedTitles:

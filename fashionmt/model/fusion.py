@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fashionmt.config import FusionConfig
+from fashionmt.errors import UserError
 
 
 class Fusion(nn.Module):
@@ -49,10 +50,23 @@ class GatedFusion(Fusion):
         hidden = torch.stack([self.hidden[name](features[name]) for name in self.sizes], dim=1)  # (B, M, D)
         gates = self.gate(torch.cat([features[name] for name in self.sizes], dim=1))
         share = gates.view(hidden.shape).softmax(dim=1)
-        return (share * hidden).sum(dim=1)
+        fused: Tensor = (share * hidden).sum(dim=1)
+        return fused
 
 
 FUSIONS: dict[str, type[Fusion]] = {"concat": ConcatFusion, "gated": GatedFusion}
+
+
+def check_fusion(config: FusionConfig) -> None:
+    """Raise `UserError` for an unknown fusion."""
+    if config.kind not in FUSIONS:
+        raise UserError(f"model.fusion.kind={config.kind}", "no such fusion", f"Use one of {', '.join(FUSIONS)}")
+
+
+def build_fusion(sizes: Mapping[str, int], config: FusionConfig) -> Fusion:
+    """The fusion that `config.kind` names. Raises `UserError` for an unknown one."""
+    check_fusion(config)
+    return FUSIONS[config.kind](sizes, config)
 
 
 def _layer(inputs: int, config: FusionConfig) -> nn.Sequential:

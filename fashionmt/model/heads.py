@@ -13,8 +13,8 @@ class Heads(nn.Module):
         super().__init__()
         self.names = tuple(classes)
         # Prefixed: an attribute may be called `type` or `training`, which every module has already.
-        self.linear = nn.ModuleDict({f"to_{name}": nn.Linear(size, count) for name, count in classes.items()})
+        self.linear = nn.ModuleDict({f"head_{name}": nn.Linear(size, count) for name, count in classes.items()})
 
     def forward(self, embedding: Tensor) -> dict[str, Tensor]:
         """float (B, D) -> attribute -> float (B, C)."""
-        return {name: self.linear[f"to_{name}"](embedding) for name in self.names}
+        return {name: self.linear[f"head_{name}"](embedding) for name in self.names}

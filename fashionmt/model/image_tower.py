@@ -44,10 +44,15 @@ class ImageTower(nn.Module):
         return features
 
 
+def check_image_tower(config: ImageTowerConfig) -> None:
+    """Raise `UserError` for a ResNet that torchvision does not have."""
+    known = torchvision.models.list_models(module=torchvision.models, include="resnet*")
+    if config.name not in known:
+        raise UserError(f"model.image.name={config.name}", "no such ResNet", f"Use one of {', '.join(known)}")
+
+
 def _resnet(config: ImageTowerConfig, load_weights: bool) -> Any:
-    if config.name not in torchvision.models.list_models(module=torchvision.models):
-        known = ", ".join(torchvision.models.list_models(module=torchvision.models, include="resnet*"))
-        raise UserError(f"model.image.name={config.name}", "no such torchvision model", f"Use one of {known}")
+    check_image_tower(config)
     if not load_weights or not config.starts_trained:
         return torchvision.models.get_model(config.name, weights=None)
     if config.weights is not None:

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from fashionmt.batch import Batch, TaggerOutput
 from fashionmt.config import ModelConfig
-from fashionmt.model.fusion import FUSIONS
+from fashionmt.model.fusion import build_fusion, check_fusion
 from fashionmt.model.heads import Heads
-from fashionmt.model.image_tower import ImageTower
+from fashionmt.model.image_tower import ImageTower, check_image_tower
 from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities
 from fashionmt.model.text_tower import TextTower, build_encoder, encoder_from_config
 
@@ -24,14 +24,14 @@ class Tagger(nn.Module):
         image: ImageTower | None,
         text: TextTower | None,
     ) -> None:
-        """`classes`: attribute -> number of its learned classes. `build_tagger` and `rebuild_tagger` make the towers."""
+        """`classes`: attribute -> number of its learned classes. `build_tagger` makes the towers."""
         super().__init__()
         self.config = config
         self.image = image
         self.text = text
         sizes = {name: tower.size for name, tower in (("image", image), ("text", text)) if tower is not None}
         self.missing = MissingEmbeddings(sizes)
-        self.fusion = FUSIONS[config.fusion.kind](sizes, config.fusion)
+        self.fusion = build_fusion(sizes, config.fusion)
         self.heads = Heads(config.fusion.size, classes)
 
     @property
@@ -67,6 +67,13 @@ class Tagger(nn.Module):
         return stored
 
 
+def check_model(config: ModelConfig) -> None:
+    """Raise `UserError` for names that no part of the model bears, before a catalogue is read for nothing."""
+    check_fusion(config.fusion)
+    if config.image is not None:
+        check_image_tower(config.image)
+
+
 def build_tagger(config: ModelConfig, classes: Mapping[str, int], vocabulary: int) -> Tagger:
     """A tagger to train: towers of random or pretrained weights. `vocabulary`: the tokenizer's size."""
     image = ImageTower(config.image) if config.image is not None else None
@@ -76,6 +83,8 @@ def build_tagger(config: ModelConfig, classes: Mapping[str, int], vocabulary: in
 
 def rebuild_tagger(config: ModelConfig, classes: Mapping[str, int], encoder: dict[str, Any] | None) -> Tagger:
     """The same shape again, weights to be loaded: nothing is downloaded. `encoder`: what `encoder_config` gave."""
+    if (config.text is None) != (encoder is None):
+        raise ValueError("a text encoder without a text tower, or a text tower without an encoder")
     image = ImageTower(config.image, load_weights=False) if config.image is not None else None
     text = TextTower(encoder_from_config(encoder)) if encoder is not None else None
     return Tagger(config, classes, image, text)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import torch
 import transformers
 from tokenizers import Tokenizer
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from fashionmt.config import TextTowerConfig
 from fashionmt.errors import UserError
 
-FAMILY = ("albert", "bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta")
+WITH_POOLER = ("albert", "bert", "camembert", "mpnet", "roberta", "xlm-roberta")
+FAMILY = (*WITH_POOLER, "distilbert", "electra")
 """Encoders that transformers itself implements and that read token ids and a mask alone."""
 
 
@@ -41,7 +43,7 @@ class TextTower(nn.Module):
 def build_encoder(config: TextTowerConfig, vocabulary: int) -> Any:
     """A BERT of random weights and the sizes in `config`, or the pretrained encoder it names."""
     if config.pretrained is not None:
-        return _pretrained(config.pretrained, transformers.AutoModel)
+        return _pretrained_encoder(config.pretrained)
     sizes = transformers.BertConfig(
         vocab_size=vocabulary,
         hidden_size=config.hidden_size,
@@ -56,34 +58,53 @@ def build_encoder(config: TextTowerConfig, vocabulary: int) -> Any:
 
 
 def pretrained_tokenizer(name: str, max_tokens: int) -> Tokenizer:
-    """The tokenizer of a pretrained encoder, cutting at `max_tokens`."""
-    tokenizer = _pretrained(name, transformers.AutoTokenizer).backend_tokenizer
+    """The tokenizer of a pretrained encoder, cutting at `max_tokens`. Raises `UserError`."""
+    loaded = _from_pretrained(transformers.AutoTokenizer, name)
+    tokenizer: Tokenizer = loaded.backend_tokenizer
+    if set(tokenizer.get_vocab()) <= set(loaded.all_special_tokens):
+        # What transformers makes up where no tokenizer file lies: every word would be unknown.
+        raise UserError(f"model.text.pretrained={name}", "holds no tokenizer", "Add its tokenizer.json")
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     return tokenizer
 
 
-def _pretrained(name: str, kind: Any) -> Any:
-    """From a local folder or the hub: no code of theirs, and no pickle."""
-    safe = {"trust_remote_code": False}
-    if kind is transformers.AutoModel:
-        safe |= {"use_safetensors": True, "add_pooling_layer": False}
+def _pretrained_encoder(name: str) -> Any:
+    family = _from_pretrained(transformers.AutoConfig, name).model_type
+    if family not in FAMILY:
+        wrong = f"an encoder of the family {family!r}"
+        raise UserError(f"model.text.pretrained={name}", wrong, f"Use one of {', '.join(FAMILY)}")
+    # float32: transformers would keep the file's own type, and half precision does not train.
+    options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+    encoder, found = _from_pretrained(transformers.AutoModel, name, **options, **_without_pooler(family))
+    if found["missing_keys"]:
+        wrong = f"its weights lack {min(found['missing_keys'])}, which would start random"
+        raise UserError(f"model.text.pretrained={name}", wrong, "Complete its model.safetensors")
+    return encoder
+
+
+def _from_pretrained(kind: Any, name: str, **options: Any) -> Any:
+    """From a local folder or the hub: no code of theirs is run."""
     try:
-        return kind.from_pretrained(name, local_files_only=Path(name).is_dir(), **safe)
-    except (OSError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        return kind.from_pretrained(name, local_files_only=Path(name).is_dir(), trust_remote_code=False, **options)
+    except (OSError, ValueError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
         raise UserError(
             f"model.text.pretrained={name}",
-            f"could not be loaded ({reason})",
+            f"could not be loaded ({str(error).partition(chr(10))[0]})",
             "Go online, name a local folder with config.json, tokenizer.json and model.safetensors, or set it to null",
         ) from error
 
 
+def _without_pooler(family: str) -> dict[str, bool]:
+    """The pooler reads one token; the tower averages over all, so its weights would only lie there."""
+    return {"add_pooling_layer": False} if family in WITH_POOLER else {}
+
+
 def encoder_from_config(stored: dict[str, Any]) -> Any:
     """An encoder of the shape that `encoder.config.to_dict()` described. Raises ValueError for an unknown family."""
-    kind = stored.get("model_type")
-    if kind not in FAMILY:
-        raise ValueError(f"text encoder of the family {kind!r}")
-    config = transformers.AutoConfig.for_model(kind, **{k: v for k, v in stored.items() if k != "model_type"})
-    with torch.device("cpu"):
-        return transformers.AutoModel.from_config(config, trust_remote_code=False, add_pooling_layer=False)
+    family = stored.get("model_type")
+    if family not in FAMILY:
+        raise ValueError(f"text encoder of the family {family!r}")
+    config = transformers.AutoConfig.for_model(**stored)
+    from_config: Any = transformers.AutoModel.from_config
+    return from_config(config, trust_remote_code=False, **_without_pooler(family))

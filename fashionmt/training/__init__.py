@@ -1,6 +1,6 @@
 """Training, and the only place for Lightning."""
 
-from fashionmt.training.run import resolve_precision, run_training
+from fashionmt.training.run import run_training, settle
 from fashionmt.training.run_folder import RunFolder
 
-__all__ = ["RunFolder", "resolve_precision", "run_training"]
+__all__ = ["RunFolder", "run_training", "settle"]

@@ -25,6 +25,6 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     # Where every held-out item is right the best temperature is 0; a confidence of exactly 1 is not honest.
     return float(log_temperature.detach().exp().clamp(0.05, 20.0))

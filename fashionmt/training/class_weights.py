@@ -37,4 +37,5 @@ def class_weights(counts: npt.NDArray[np.int64], scheme: str, cap: float, beta: 
 
 
 def _mean_one(weights: Weights) -> Weights:
-    return weights / weights.mean()
+    scaled: Weights = weights / weights.mean()
+    return scaled

@@ -24,7 +24,7 @@ class EpochBatchSampler(Sampler[Positions]):
     def __init__(self, count: int, batch_size: int, seed: int, rank: int = 0, world: int = 1) -> None:
         """`rank` of `world` processes takes every world-th position; all have the same number of batches."""
         self.count, self.seed, self.rank, self.world = count, seed, rank, world
-        self.batches = max(1, round(count / world / batch_size))
+        self.batches = max(1, min(round(count / world / batch_size), count // world // 2))  # none of one item
         self.epoch = 0
         self.first_batch = 0
 
@@ -85,8 +85,7 @@ class OrderedBatches(Sampler[Positions]):
 
 def evaluation_loader(dataset: CatalogueDataset, batch_size: int) -> DataLoader[Batch]:
     """Every item of `dataset` once, in order."""
-    # mypy: the stubs know samplers of single indices only.
-    return DataLoader(dataset, batch_size=None, sampler=OrderedBatches(len(dataset), batch_size))  # type: ignore[arg-type]
+    return DataLoader(dataset, batch_size=None, sampler=OrderedBatches(len(dataset), batch_size))
 
 
 class CatalogueDataModule(pl.LightningDataModule):
@@ -96,11 +95,17 @@ class CatalogueDataModule(pl.LightningDataModule):
         super().__init__()
         self.data, self.batch_size, self.seed = data, batch_size, seed
 
+    def batches_per_epoch(self) -> int:
+        """Of each process."""
+        return len(self._sampler())
+
     def train_dataloader(self) -> ResumableLoader:
         """Shuffled by seed and epoch."""
+        return ResumableLoader(self.data.dataset("train"), self._sampler())
+
+    def _sampler(self) -> EpochBatchSampler:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        dataset = self.data.dataset("train")
-        return ResumableLoader(dataset, EpochBatchSampler(len(dataset), self.batch_size, self.seed, rank, world))
+        return EpochBatchSampler(len(self.data.dataset("train")), self.batch_size, self.seed, rank, world)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """In order. Twice the training batch: nothing is kept for a backward."""

@@ -13,10 +13,12 @@ from fashionmt.training.class_weights import Weights
 class MultiTaskLoss(nn.Module):
     """Each head's cross-entropy by name, and their weighted sum."""
 
-    def __init__(self, class_weights: Mapping[str, Weights], config: LossConfig) -> None:
-        """`class_weights`: attribute -> weights, shape (C,)."""
+    def __init__(
+        self, class_weights: Mapping[str, Weights], task_weights: Mapping[str, float], config: LossConfig
+    ) -> None:
+        """`class_weights`: attribute -> weights, shape (C,). `task_weights`: attribute -> weight of its term."""
         super().__init__()
-        self.task_weights = {name: config.task_weights.get(name, 1.0) for name in class_weights}
+        self.task_weights = {name: task_weights[name] for name in class_weights}
         self.label_smoothing = config.label_smoothing
         self._names = list(class_weights)
         for i, name in enumerate(self._names):

@@ -52,7 +52,7 @@ class TaggerMetrics(nn.Module):
     def reset(self) -> None:
         """Forget everything."""
         for metric in (*self.accuracy, *self.macro_f1, self.exact_match):
-            metric.reset()  # type: ignore[operator]
+            metric.reset()
 
 
 def _metric(kind: Any, space: LabelSpace, average: str) -> Any:

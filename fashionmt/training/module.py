@@ -1,5 +1,6 @@
 """The Lightning module: a tagger, its loss and its metrics, one step for training and validation alike."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,7 +78,10 @@ class TaggerModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW with warm-up and cosine over the whole run."""
         optimizer = build_optimizer(self.tagger, self.config)
-        steps = int(self.trainer.estimated_stepping_batches)
+        # Not `trainer.estimated_stepping_batches`: it sets the loader up before a checkpoint's state can reach it, and
+        # Lightning 2.6 then drops that state without a word.
+        batches: int = self.trainer.datamodule.batches_per_epoch()  # type: ignore[attr-defined]
+        steps = math.ceil(batches / self.trainer.accumulate_grad_batches) * (self.trainer.max_epochs or 1)
         scheduler = build_scheduler(optimizer, steps, self.config.warmup_fraction)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

@@ -21,7 +21,7 @@ from fashionmt.bundle import Bundle, save_bundle
 from fashionmt.config import TextTowerConfig, TrainConfig
 from fashionmt.data import ColumnMap, PreparedData, learn_tokenizer, prepare_data
 from fashionmt.errors import UserError
-from fashionmt.model import build_tagger, pretrained_tokenizer
+from fashionmt.model import build_tagger, check_model, pretrained_tokenizer
 from fashionmt.paths import cache_dir
 from fashionmt.training.calibration import fit_temperature
 from fashionmt.training.checkpoints import ResumeCheckpoint
@@ -96,7 +96,9 @@ def build_module(config: TrainConfig, data: PreparedData) -> TaggerModule:
         labels = data.items.labels[name][data.split.train]
         counts = np.bincount(labels[(labels >= 0) & (labels < len(space))], minlength=len(space))
         weights[name] = class_weights(counts, config.loss.class_weights, config.loss.cap, config.loss.beta)
-    return TaggerModule(tagger, MultiTaskLoss(weights, config.loss), data.spaces, config.optim, config.seed)
+    task_weights = {name: attribute.weight for name, attribute in config.data.attributes.items()}
+    loss = MultiTaskLoss(weights, task_weights, config.loss)
+    return TaggerModule(tagger, loss, data.spaces, config.optim, config.seed)
 
 
 def build_trainer(
@@ -141,8 +143,10 @@ def build_trainer(
     return trainer, best
 
 
-def resolve_precision(config: TrainConfig) -> TrainConfig:
-    """Replace `auto` by what this machine does fast; kept in the run's config, so that a resumed run repeats it."""
+def settle(config: TrainConfig) -> TrainConfig:
+    """Check the model's names, and replace the precision `auto` by what this machine does fast: both before the run's
+    config is kept, so that a resumed run repeats it."""
+    check_model(config.model)
     cuda = config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     device = torch.device("cuda" if cuda else "cpu")
     config.trainer.precision = choose_precision(config.trainer.precision, device)

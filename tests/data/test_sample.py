@@ -47,14 +47,14 @@ def _families(rows: list[Row]) -> Counter[str]:
 
 
 def _is_grey(path: Path) -> bool:
-    """Whether the item is middle grey, as no label is: black has dark pixels, white has no grey."""
+    """Whether nothing is coloured and the item is middle grey, as no label is: black is dark, white is light."""
     pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)  # [height, width, 3]
     saturation = pixels.max(axis=2) - pixels.min(axis=2)
     light = pixels.mean(axis=2)
     item = light < 245
-    middle = (saturation < 25) & (light > 105) & (light < 155)
+    middle = (light > 105) & (light < 155)
     dark = light < 70
-    return bool(middle.sum() > 0.17 * item.sum() and dark.sum() < 0.05 * item.sum())
+    return bool(saturation.max() < 25 and middle.sum() > 0.17 * item.sum() and dark.sum() < 0.05 * item.sum())
 
 
 def test_two_draws_are_the_same_bytes(drawn: SampleCatalogue, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_classes_are_few_long_tailed_and_some_rare(rows: list[Row]) -> None:
     assert {name: types[name] for name in sample.RARE_ROWS} == sample.RARE_ROWS
     common = [count for name, count in types.items() if name not in sample.RARE_ROWS]
     assert min(common) >= 20
-    assert max(common) > 5 * min(common)
+    assert max(common) > 4 * min(common)
     assert len({row["gender"] for row in rows} - {""}) == 5
     assert len({row["season"] for row in rows} - {""}) == 4
 
@@ -157,17 +157,17 @@ def test_each_colour_is_named_by_the_title_or_seen_in_the_picture(drawn: SampleC
     named = [row["baseColour"] in row["productDisplayName"] for row in sound]
     seen = [row["id"] in stored and not _is_grey(drawn.images / f"{row['id']}.jpg") for row in sound]
     assert all(in_title or in_picture for in_title, in_picture in zip(named, seen, strict=True))
-    assert 0.2 < 1 - np.mean(named) < 0.32
-    assert 0.08 < 1 - np.mean(seen) < 0.18
+    assert 0.12 < 1 - np.mean(named) < 0.26
+    assert 0.08 < 1 - np.mean(seen) < 0.2
 
 
 @pytest.mark.parametrize(
     ("column", "words", "least", "most"),
     [
-        ("gender", r"\b(Men|Women|Boy|Girl|Unisex)", 0.1, 0.3),
-        ("season", r"\b(Summer|Linen|Fall|Autumn|Winter|Fleece|Spring|Blossom)\b", 0.25, 0.45),
-        ("articleType", r"(shirt|Shirt|Tee|Top|Jeans|Denims|Dress|Frock|Shoes|Sneaker|Trainers|Heels|Pumps|"
-         r"bag|Bag|Backpack|Rucksack|Clutch|Wallet|Watch|Belt|Cap|Scarf)$", 0.15, 0.35),
+        ("gender", r"\b(Men|Women|Boys|Girls|Unisex)\b", 0.12, 0.28),
+        ("season", r"\b(Summer|Linen|Fall|Autumn|Winter|Spring)\b", 0.18, 0.34),
+        ("articleType", r"(Tshirt|Tee|Shirt|Top|Jeans|Dress|Sneakers|Trainers|Heels|Handbag|Backpack|Clutch|Wallet|"
+         r"Watch|Belt|Cap|Scarf)$", 0.08, 0.22),
     ],
 )  # fmt: skip
 def test_a_good_share_of_titles_leaves_each_attribute_open(
@@ -188,6 +188,12 @@ def test_title_and_picture_together_always_decide(rows: list[Row]) -> None:
         labels = tuple(item.labels[sign] for sign in attributes)
         labels_of.setdefault((told, item.picture.look), set()).add(labels)
     assert all(len(labels) == 1 for labels in labels_of.values())
+
+
+def test_neither_input_alone_decides() -> None:
+    items = sample._common_items(3000, random.Random(7))
+    assert np.mean([sample._tells_all(item) for item in items]) < 0.5
+    assert np.mean([sample._shows_all(item) for item in items]) < 0.5
 
 
 def test_new_items_have_no_labels_and_their_own_defects(drawn: SampleCatalogue, rows: list[Row]) -> None:

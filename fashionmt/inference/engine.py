@@ -1,0 +1,142 @@
+"""Tags items with a bundle: the next batch is decoded and tokenised while the model works on this one."""
+
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from fashionmt.batch import Batch
+from fashionmt.bundle import Bundle, read_bundle
+from fashionmt.data.dataset import make_batch
+from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit, upright_rgb
+from fashionmt.data.tokens import EncodedTitles, encode_titles
+from fashionmt.inference.items import Item, ItemTags, Picture, Tag
+
+AHEAD = 2  # batches prepared in advance: enough to hide a slow one, little enough to hold in memory
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """Items, and those of them that the model can read, as tensors."""
+
+    items: list[Item]
+    image_problems: list[str | None]
+    inputs: list[tuple[str, ...]]
+    """Per item: what the model reads of it; empty for an item that it cannot tag."""
+    batch: Batch | None
+    """The readable items, in order; None where there are none."""
+
+
+class TaggingEngine:
+    """A bundle at work."""
+
+    def __init__(self, bundle: Bundle, batch_size: int = 64, precision: str = "32-true") -> None:
+        """`precision`: `32-true`, or `bf16-mixed` for speed where confidences may move in the third digit."""
+        self.bundle = bundle
+        self.batch_size = batch_size
+        self.bf16 = precision == "bf16-mixed"
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        bundle.tagger.to(self.device).eval()
+
+    def tag(self, items: Iterable[Item | Mapping[str, Any]]) -> list[ItemTags]:
+        """The tags of `items`, in order. An item may be a mapping with `id`, `title` and `image`."""
+        return list(self.stream(item if isinstance(item, Item) else Item(**item) for item in items))
+
+    def stream(self, items: Iterable[Item]) -> Iterator[ItemTags]:
+        """As `tag`, but lazily: a catalogue of any size in bounded memory."""
+        source = iter(items)
+        batches = iter(lambda: list(itertools.islice(source, self.batch_size)), [])
+        # One thread: Pillow frees the interpreter while it decodes, and decoding is a tenth of the model's work.
+        with ThreadPoolExecutor(1) as pool:
+            waiting: deque[Future[PreparedBatch]] = deque()
+            for batch in batches:
+                waiting.append(pool.submit(self.prepare, batch))
+                if len(waiting) > AHEAD:
+                    yield from self.answer(waiting.popleft().result())
+            while waiting:
+                yield from self.answer(waiting.popleft().result())
+
+    def prepare(self, items: list[Item]) -> PreparedBatch:
+        """Decode and tokenise."""
+        read = [self._picture(item) for item in items]
+        encoded = self._titles(items)
+        modalities = self.bundle.tagger.modalities
+        there = [
+            {"image": picture is not None, "text": length > 0}
+            for (picture, _), length in zip(read, encoded.lengths, strict=True)
+        ]
+        inputs = [tuple(name for name in modalities if has[name]) for has in there]
+        readable = [row for row, names in enumerate(inputs) if names]
+        batch = self._batch([read[row][0] for row in readable], encoded.take(np.array(readable))) if readable else None
+        return PreparedBatch(items, [problem for _, problem in read], inputs, batch)
+
+    @torch.inference_mode()
+    def answer(self, prepared: PreparedBatch) -> Iterator[ItemTags]:
+        """Run the model on a prepared batch."""
+        answers = iter(self._forward(prepared.batch) if prepared.batch is not None else [])
+        modalities = " or ".join(self.bundle.tagger.modalities)
+        unreadable = f"nothing to read: the model needs {modalities}".replace("image", "a picture").replace(
+            "text", "a title"
+        )
+        return iter(
+            [
+                ItemTags(item.id, next(answers) if inputs else {}, inputs, problem, None if inputs else unreadable)
+                for item, inputs, problem in zip(prepared.items, prepared.inputs, prepared.image_problems, strict=True)
+            ]
+        )
+
+    def _forward(self, batch: Batch) -> list[dict[str, Tag]]:
+        with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
+            logits = self.bundle.tagger(batch.to(self.device)).logits
+        columns = {}
+        for name, values in logits.items():
+            probability = (values.float() / self.bundle.temperatures.get(name, 1.0)).softmax(dim=1)
+            confidence, index = probability.max(dim=1)
+            classes = self.bundle.spaces[name].classes
+            columns[name] = [Tag(classes[i], c) for i, c in zip(index.tolist(), confidence.tolist(), strict=True)]
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def _picture(self, item: Item) -> tuple[Pixels | None, str | None]:
+        """(pixels, None), or (None, why not)."""
+        if item.image is None or "image" not in self.bundle.tagger.modalities:
+            return None, item.image_problem
+        try:
+            return self._decode(item.image), None
+        except FileNotFoundError:
+            return None, "no such file"
+        except (PictureError, OSError) as error:
+            return None, str(error)
+
+    def _decode(self, picture: Picture) -> Pixels:
+        if isinstance(picture, Image.Image):
+            return fit(upright_rgb(picture), self.bundle.preprocess)
+        encoded = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+        return decode_picture(encoded, self.bundle.preprocess)
+
+    def _titles(self, items: list[Item]) -> EncodedTitles:
+        if self.bundle.tokenizer is None:
+            return EncodedTitles.none(len(items))
+        missing = self.bundle.columns.missing_titles
+        stripped = [(item.title or "").strip() for item in items]
+        return encode_titles(self.bundle.tokenizer, [None if title in missing else title for title in stripped])
+
+    def _batch(self, pictures: list[Pixels | None], titles: EncodedTitles) -> Batch:
+        size = self.bundle.preprocess
+        pixels = np.zeros((len(pictures), size.height, size.width, 3), dtype=np.uint8)
+        for i, picture in enumerate(pictures):
+            if picture is not None:
+                pixels[i] = picture
+        return make_batch(pixels, np.array([picture is not None for picture in pictures]), titles, labels={})
+
+
+def load_bundle(folder: str | Path, batch_size: int = 64, precision: str = "32-true") -> TaggingEngine:
+    """A bundle, ready to tag. Raises `fashionmt.errors.UserError` where it is not whole, safe and known."""
+    return TaggingEngine(read_bundle(Path(folder)), batch_size, precision)

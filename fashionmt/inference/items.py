@@ -1,0 +1,44 @@
+"""What is asked of the engine and what it answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+Picture = Path | str | bytes | Image.Image
+"""A file, its encoded bytes, or an opened picture."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item to tag: a title, a picture, or both."""
+
+    id: str = ""
+    title: str | None = None
+    image: Picture | None = None
+    image_problem: str | None = None
+    """Why a picture that the item names is not handed over."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A head's answer."""
+
+    value: str
+    confidence: float
+    """In [0, 1]: the share of such answers that are right, as far as the bundle is calibrated."""
+
+
+@dataclass(frozen=True)
+class ItemTags:
+    """The engine's answer for one item."""
+
+    id: str
+    tags: dict[str, Tag]
+    """Attribute -> answer; empty where the item could not be tagged."""
+    inputs: tuple[str, ...]
+    """What was read: of `image` and `text`."""
+    image_problem: str | None
+    """Why its picture was not read, or None."""
+    problem: str | None
+    """Why the item could not be tagged, or None."""

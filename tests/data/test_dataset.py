@@ -1,0 +1,120 @@
+"""Batches: one gather gives what a loop over the items gives."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
+
+from fashionmt.attributes import MISSING, LabelSpace
+from fashionmt.batch import Batch
+from fashionmt.data.dataset import CatalogueDataset, ItemArrays
+from fashionmt.data.picture_cache import NO_ROW, PictureCache
+from fashionmt.data.tokens import EncodedTitles
+
+PAD = 7
+COUNT = 20
+LABELS: dict[str, list[str | None]] = {
+    "colour": [("Red", "Blue", None, "Teal")[i % 4] for i in range(COUNT)],
+    "kind": [("Shirt", "Shoe")[i // 10] for i in range(COUNT)],
+}
+SPACES = {
+    "colour": LabelSpace("colour", ("Blue", "Red"), ("Teal",)),
+    "kind": LabelSpace("kind", ("Shirt", "Shoe")),
+}
+
+
+@pytest.fixture
+def items() -> ItemArrays:
+    """Twenty items; pictures shared and absent, titles of 0 to 6 tokens."""
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(0, 256, (6, 4, 3, 3), dtype=np.uint8)
+    row = draw.integers(-1, 6, COUNT)
+    lengths = draw.integers(0, 7, COUNT)
+    ids = draw.integers(8, 100, (COUNT, 6)).astype(np.int32)
+    ids[np.arange(6) >= lengths[:, None]] = PAD
+    pictures = PictureCache(pixels, row, [None] * COUNT, [None] * COUNT)
+    return ItemArrays.encode(pictures, EncodedTitles(ids, lengths), LABELS, SPACES)
+
+
+def slowly(items: ItemArrays, rows: list[int]) -> Batch:
+    """Item by item, in Python lists."""
+    longest = max([1] + [int(items.titles.lengths[row]) for row in rows])
+    pixels, tokens, mask = [], [], []
+    labels: dict[str, list[int]] = {name: [] for name in LABELS}
+    for row in rows:
+        picture, length = int(items.pictures.row[row]), int(items.titles.lengths[row])
+        empty = np.zeros((4, 3, 3), np.uint8)
+        pixels.append((empty if picture == NO_ROW else items.pictures.pixels[picture]).tolist())
+        title = items.titles.ids[row].tolist()[:length]
+        tokens.append(title + [PAD] * (longest - length))
+        mask.append([True] * length + [False] * (longest - length))
+        for name, column in LABELS.items():
+            label = column[row]
+            labels[name].append(MISSING if label is None else SPACES[name].every_class.index(label))
+    return Batch(
+        pixels=torch.tensor(pixels, dtype=torch.uint8),
+        has_image=torch.tensor([int(items.pictures.row[row]) != NO_ROW for row in rows]),
+        token_ids=torch.tensor(tokens),
+        token_mask=torch.tensor(mask),
+        has_title=torch.tensor([int(items.titles.lengths[row]) > 0 for row in rows]),
+        labels={name: torch.tensor(column) for name, column in labels.items()},
+    )
+
+
+def assert_same(batch: Batch, expected: Batch) -> None:
+    fields: dict[str, Any] = vars(expected)
+    for name, value in fields.items():
+        found = getattr(batch, name)
+        pairs = [(found[k], value[k]) for k in value] if name == "labels" else [(found, value)]
+        for a, b in pairs:
+            assert a.dtype == b.dtype, name
+            assert torch.equal(a, b), name
+    assert batch.labels.keys() == expected.labels.keys()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_gather_is_what_a_loop_over_the_items_gives(items: ItemArrays, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    rows = draw.integers(0, COUNT, draw.integers(1, 12))  # in any order, repeated too
+    assert_same(items.gather(rows), slowly(items, rows.tolist()))
+
+
+def test_a_batch_without_any_title_still_has_a_token_column(items: ItemArrays) -> None:
+    rows = np.flatnonzero(items.titles.lengths == 0)
+    assert len(rows) > 0
+    batch = items.gather(rows)
+    assert batch.token_ids.shape == (len(rows), 1)
+    assert not batch.token_mask.any()
+    assert_same(batch, slowly(items, rows.tolist()))
+
+
+def test_a_batch_without_any_picture_is_black(items: ItemArrays) -> None:
+    rows = np.flatnonzero(items.pictures.row == NO_ROW)
+    assert len(rows) > 0
+    assert not items.gather(rows).pixels.any()
+
+
+def test_a_dataset_counts_positions_within_its_own_rows(items: ItemArrays) -> None:
+    rows = np.array([3, 5, 8, 13, 19])
+    dataset = CatalogueDataset(items, rows)
+    assert len(dataset) == 5
+    assert_same(dataset[[4, 0, 2]], slowly(items, [19, 3, 8]))
+
+
+def test_a_changed_batch_does_not_change_the_items(items: ItemArrays) -> None:
+    rows = np.arange(COUNT)
+    before = slowly(items, rows.tolist())
+    batch = items.gather(rows)
+    for tensor in (batch.pixels, batch.token_ids, *batch.labels.values()):
+        tensor.fill_(1)
+    assert_same(items.gather(rows), before)
+
+
+def test_a_loader_of_whole_batches_reads_every_item_once(items: ItemArrays) -> None:
+    dataset = CatalogueDataset(items, np.arange(2, COUNT))
+    sampler = BatchSampler(SequentialSampler(dataset), batch_size=7, drop_last=False)
+    batches = list(DataLoader(dataset, sampler=sampler, batch_size=None))
+    assert [len(batch) for batch in batches] == [7, 7, 4]
+    assert_same(batches[1], slowly(items, list(range(9, 16))))

@@ -1,0 +1,210 @@
+"""One tagger for pictures, titles or both; what is missing cannot be read; an item's answer is its own."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import AWKWARD, CLASSES, VOCABULARY, random_batch, rows_of, tiny_config, tiny_tagger
+from torch import Tensor, nn
+
+from fashionmt.batch import Batch, TaggerOutput
+from fashionmt.config import ModelConfig
+from fashionmt.model import Tagger, rebuild_tagger
+from fashionmt.model.heads import Heads
+
+INPUTS = {"image": (True, False), "text": (False, True), "both": (True, True)}
+
+
+def _config(inputs: str, kind: str = "concat", **changes: float) -> ModelConfig:
+    image, text = INPUTS[inputs]
+    return tiny_config(image, text, kind, **changes)
+
+
+def _same(first: TaggerOutput, second: TaggerOutput) -> bool:
+    pairs = [(first.embedding, second.embedding)] + [(first.logits[name], second.logits[name]) for name in first.logits]
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+def _assert_close(first: TaggerOutput, second: TaggerOutput) -> None:
+    torch.testing.assert_close(first.embedding, second.embedding, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(first.logits, second.logits, rtol=1e-3, atol=1e-5)
+
+
+def _other_pixels(batch: Batch, rows: list[int]) -> Batch:
+    pixels = batch.pixels.clone()
+    pixels[rows] = 255 - pixels[rows]
+    return replace(batch, pixels=pixels)
+
+
+def _other_tokens(batch: Batch, rows: list[int]) -> Batch:
+    ids, mask = batch.token_ids.clone(), batch.token_mask.clone()
+    ids[rows] = VOCABULARY + 1 - ids[rows]
+    mask[rows] = True
+    return replace(batch, token_ids=ids, token_mask=mask)
+
+
+def _without(batch: Batch, field: str, rows: list[int]) -> Batch:
+    there = getattr(batch, field).clone()
+    there[rows] = False
+    return replace(batch, **{field: there})
+
+
+# One tagger
+
+
+@pytest.mark.parametrize("kind", ["concat", "gated"])
+@pytest.mark.parametrize("inputs", INPUTS)
+@torch.no_grad()
+def test_it_is_towers_then_fusion_then_heads(inputs: str, kind: str) -> None:
+    tagger, batch = tiny_tagger(_config(inputs, kind)), random_batch()
+    features: dict[str, Tensor] = {}
+    if tagger.image is not None:
+        features["image"] = tagger.image(batch.pixels)
+    if tagger.text is not None:
+        features["text"] = tagger.text(batch.token_ids, batch.token_mask)
+    embedding = tagger.fusion(features)
+    output = tagger(batch)
+    assert torch.equal(output.embedding, embedding)
+    for name in CLASSES:
+        linear = tagger.heads.linear[f"head_{name}"]
+        expected = embedding @ linear.weight.T + linear.bias
+        torch.testing.assert_close(output.logits[name], expected)
+
+
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_it_has_the_configured_inputs_and_no_weights_of_others(inputs: str) -> None:
+    tagger = tiny_tagger(_config(inputs))
+    expected = tuple(name for name, there in zip(("image", "text"), INPUTS[inputs], strict=True) if there)
+    assert type(tagger) is Tagger
+    assert tagger.modalities == expected
+    tops = {name.split(".")[0] for name in tagger.state_dict()}
+    assert tops == {*expected, "missing", "fusion", "heads"}
+
+
+@pytest.mark.parametrize("inputs", INPUTS)
+@torch.no_grad()
+def test_outputs_have_the_declared_shapes(inputs: str) -> None:
+    output = tiny_tagger(_config(inputs))(random_batch(5))
+    assert output.embedding.shape == (5, 16)
+    assert {name: value.shape for name, value in output.logits.items()} == {n: (5, c) for n, c in CLASSES.items()}
+
+
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_it_is_rebuilt_from_its_config_and_weights(inputs: str) -> None:
+    tagger, batch = tiny_tagger(_config(inputs)), random_batch()
+    again = rebuild_tagger(tagger.config, CLASSES, tagger.encoder_config()).eval()
+    again.load_state_dict(tagger.state_dict())
+    with torch.no_grad():
+        assert _same(again(batch), tagger(batch))
+
+
+# What is missing
+
+
+@pytest.mark.parametrize("kind", ["concat", "gated"])
+@torch.no_grad()
+def test_the_pixels_of_a_missing_picture_are_not_read(kind: str) -> None:
+    tagger, batch = tiny_tagger(_config("both", kind)), random_batch()
+    assert not _same(tagger(batch), tagger(_other_pixels(batch, [1, 4])))  # they are read where they are there
+    missing = _without(batch, "has_image", [1, 4])
+    assert _same(tagger(missing), tagger(_other_pixels(missing, [1, 4])))
+
+
+@pytest.mark.parametrize("kind", ["concat", "gated"])
+@torch.no_grad()
+def test_the_tokens_of_a_missing_title_are_not_read(kind: str) -> None:
+    tagger, batch = tiny_tagger(_config("both", kind)), random_batch()
+    assert not _same(tagger(batch), tagger(_other_tokens(batch, [1, 4])))
+    missing = _without(batch, "has_title", [1, 4])
+    assert _same(tagger(missing), tagger(_other_tokens(missing, [1, 4])))
+
+
+@torch.no_grad()
+def test_a_model_of_titles_reads_no_pixels_and_a_model_of_pictures_no_tokens() -> None:
+    batch = random_batch()
+    of_text, of_image = tiny_tagger(_config("text")), tiny_tagger(_config("image"))
+    assert _same(of_text(batch), of_text(_other_pixels(batch, list(range(6)))))
+    assert _same(of_image(batch), of_image(_other_tokens(batch, list(range(6)))))
+
+
+@torch.no_grad()
+def test_items_that_miss_a_picture_differ_by_their_titles_alone() -> None:
+    tagger, batch = tiny_tagger(_config("both")), _without(random_batch(), "has_image", [0, 1, 2])
+    batch.token_ids[1], batch.token_mask[1] = batch.token_ids[0], batch.token_mask[0]
+    embedding = tagger(batch).embedding
+    torch.testing.assert_close(embedding[0], embedding[1], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(embedding[0], embedding[2], atol=1e-3)
+
+
+@pytest.mark.parametrize(("field", "modality"), [("has_image", "image"), ("has_title", "text")])
+def test_the_embedding_of_what_is_missing_gets_gradients(field: str, modality: str) -> None:
+    tagger = tiny_tagger(_config("both"))
+    other = "text" if modality == "image" else "image"
+    sum(value.square().mean() for value in tagger(_without(random_batch(), field, [2])).logits.values()).backward()
+    learned, unused = tagger.missing.vectors[modality].grad, tagger.missing.vectors[other].grad
+    assert bool(learned.isfinite().all())
+    assert bool((learned != 0).any())
+    assert unused is None or not bool(unused.any())
+
+
+# Alone or in company
+
+
+@pytest.mark.parametrize("inputs", INPUTS)
+@torch.no_grad()
+def test_an_items_answer_does_not_depend_on_the_rest_of_the_batch(inputs: str) -> None:
+    tagger = tiny_tagger(_config(inputs))
+    batch = _without(random_batch(6), "has_image", [3]) if inputs == "both" else random_batch(6)
+    together = tagger(batch)
+    for row in range(6):
+        _assert_close(
+            tagger(rows_of(batch, [row])),
+            TaggerOutput({n: v[[row]] for n, v in together.logits.items()}, together.embedding[[row]]),
+        )
+
+
+@torch.no_grad()
+def test_longer_padding_changes_no_answer() -> None:
+    tagger, batch = tiny_tagger(_config("both")), random_batch()
+    ids, mask = nn.functional.pad(batch.token_ids, (0, 5)), nn.functional.pad(batch.token_mask, (0, 5))
+    _assert_close(tagger(replace(batch, token_ids=ids, token_mask=mask)), tagger(batch))
+
+
+# Modality dropout
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_inputs_are_dropped_while_training_alone(training: bool) -> None:
+    tagger = tiny_tagger(_config("both", drop_image=0.5, drop_title=0.25)).train(training)
+    tagger.image = None  # not run: what reaches the fusion is looked at, and a tower is slow
+    seen: list[dict[str, Tensor]] = []
+    tagger._features = lambda batch: {  # type: ignore[method-assign]
+        "image": torch.full((len(batch), 512), 9.0),
+        "text": torch.full((len(batch), 16), 9.0),
+    }
+    tagger.fusion.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
+    torch.manual_seed(0)
+    tagger(random_batch(2000))
+    hidden = {name: (value != 9.0).all(dim=1) for name, value in seen[0].items()}
+    rates = {name: float(value.float().mean()) for name, value in hidden.items()}
+    expected = {"image": 0.5, "text": 0.25} if training else {"image": 0.0, "text": 0.0}
+    assert rates == pytest.approx(expected, abs=0.045)  # four standard deviations
+    assert not bool((hidden["image"] & hidden["text"]).any())
+
+
+# Names
+
+
+@torch.no_grad()
+def test_attributes_may_bear_names_that_modules_use() -> None:
+    tagger = tiny_tagger(_config("text"), dict.fromkeys(AWKWARD, 2))
+    assert tuple(tagger(random_batch(3)).logits) == AWKWARD
+    assert isinstance(tagger.training, bool)
+
+
+def test_a_head_may_bear_any_name_that_a_module_has() -> None:
+    used = {name for name in dir(nn.ModuleDict()) if not name.startswith("__")}
+    names = used | {name.partition("_")[2] for name in used} - {""}
+    for name in names:
+        logits = Heads(2, {name: 3})(torch.zeros(1, 2))
+        assert {attribute: value.shape for attribute, value in logits.items()} == {name: (1, 3)}

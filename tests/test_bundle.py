@@ -1,0 +1,382 @@
+"""A bundle comes back bit for bit, or is refused in one line; reading one runs no code and needs no trainer."""
+
+import hashlib
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny import (
+    CLASSES,
+    WORDS,
+    one_thread,
+    random_batch,
+    save_tiny_bert,
+    tiny_config,
+    tiny_spaces,
+    tiny_tagger,
+    tiny_tokenizer,
+)
+
+from fashionmt.attributes import LabelSpace
+from fashionmt.bundle import Bundle, read_bundle, save_bundle
+from fashionmt.config import PreprocessConfig, TextTowerConfig
+from fashionmt.data import ColumnMap
+from fashionmt.errors import UserError
+from fashionmt.model import pretrained_tokenizer
+
+_one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
+
+KINDS = ("both", "image", "text", "gated", "pretrained")
+Json = dict[str, Any]
+
+
+def _bundle(kind: str, tmp_path: Path) -> Bundle:
+    config = tiny_config(
+        image=kind not in ("text", "pretrained"), text=kind != "image", kind="gated" if kind == "gated" else "concat"
+    )
+    tokenizer = tiny_tokenizer() if config.text is not None else None
+    if kind == "pretrained":
+        save_tiny_bert(tmp_path / "bert")
+        config.text = TextTowerConfig(pretrained=str(tmp_path / "bert"), max_tokens=12)
+        tokenizer = pretrained_tokenizer(str(tmp_path / "bert"), 12)
+    tagger = tiny_tagger(config)
+    if tagger.image is not None:
+        with torch.no_grad():
+            tagger.train()(random_batch())  # running means and variances of their own
+    return Bundle(
+        tagger=tagger.eval(),
+        tokenizer=tokenizer,
+        spaces=tiny_spaces(),
+        preprocess=PreprocessConfig(height=32, width=32, formats=["PNG"], max_megapixels=3.5),
+        columns=ColumnMap("nr", "Bezeichnung", None, "{id}_1.png", ("", "n/a")),
+        temperatures={"colour": 1.5, "season": 0.1 + 0.2},
+        metrics={"attributes": {n: {"accuracy": 0.5, "macro_f1": 1 / 3, "items": 7} for n in CLASSES}, "items": 7},
+        provenance={"data": "Röcke & Hosen", "seed": 3},
+    )
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A bundle of a text tagger: the fastest that has every file."""
+    save_bundle(_bundle("text", tmp_path), tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def _sign(description: Json) -> None:
+    """What a bundle says of its own description; here for bundles that are wrong in spite of whole files."""
+    content = json.dumps({k: v for k, v in description.items() if k != "sha256"}, sort_keys=True)
+    description["sha256"]["bundle.json"] = hashlib.sha256(content.encode()).hexdigest()
+
+
+def _describe(folder: Path, change: Callable[[Json], Any], sign: bool = True) -> None:
+    description = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    change(description)
+    if sign:
+        _sign(description)
+    (folder / "bundle.json").write_text(json.dumps(description), encoding="utf-8")
+
+
+def _replace_file(folder: Path, name: str, content: bytes) -> None:
+    """Another file, and the digest that fits it."""
+    (folder / name).write_bytes(content)
+    _describe(folder, lambda d: d["sha256"].update({name: hashlib.sha256(content).hexdigest()}))
+
+
+def _replace_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
+    state = load_file(folder / "model.safetensors")
+    change(state)
+    save_file(state, folder / "model.safetensors")
+    _replace_file(folder, "model.safetensors", (folder / "model.safetensors").read_bytes())
+
+
+def _refusal(folder: Path) -> str:
+    with pytest.raises(UserError) as refused:
+        read_bundle(folder)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+# There and back
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_comes_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
+    bundle = _bundle(kind, tmp_path)
+    save_bundle(bundle, tmp_path / "bundle")
+    again = read_bundle(tmp_path / "bundle")
+
+    state, state_again = bundle.tagger.state_dict(), again.tagger.state_dict()
+    assert list(state_again) == list(state)
+    assert all(torch.equal(state_again[n], v) and state_again[n].dtype == v.dtype for n, v in state.items())
+    assert not again.tagger.training
+    batch = random_batch()
+    batch.token_ids %= len(WORDS)
+    batch.has_image[1] = batch.has_title[2] = False
+    with torch.no_grad():
+        output, output_again = bundle.tagger(batch), again.tagger(batch)
+    assert torch.equal(output_again.embedding, output.embedding)
+    assert all(torch.equal(output_again.logits[name], output.logits[name]) for name in CLASSES)
+
+    assert (again.tokenizer is None) == (bundle.tokenizer is None) == (kind == "image")
+    if bundle.tokenizer is not None and again.tokenizer is not None:
+        assert again.tokenizer.to_str() == bundle.tokenizer.to_str()
+        assert again.tokenizer.encode("Red shoe").ids == bundle.tokenizer.encode("Red shoe").ids
+    for field in ("spaces", "preprocess", "columns", "temperatures", "metrics", "provenance"):
+        assert getattr(again, field) == getattr(bundle, field)
+    assert again.tagger.config == bundle.tagger.config
+
+
+@pytest.mark.parametrize("kind", ["both", "image", "pretrained"])
+def test_what_was_read_is_written_as_the_same_bytes(kind: str, tmp_path: Path) -> None:
+    save_bundle(_bundle(kind, tmp_path), tmp_path / "first")
+    save_bundle(read_bundle(tmp_path / "first"), tmp_path / "second")
+    first = {path.name: path.read_bytes() for path in (tmp_path / "first").iterdir()}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "second").iterdir()} == first
+    tokenizer = {"tokenizer.json"} if kind != "image" else set()
+    assert first.keys() == {"model.safetensors", "bundle.json", "README.md"} | tokenizer
+
+
+def test_a_pretrained_bundle_no_longer_needs_the_folder_it_began_with(tmp_path: Path) -> None:
+    bundle = _bundle("pretrained", tmp_path)
+    save_bundle(bundle, tmp_path / "bundle")
+    (tmp_path / "bert").rename(tmp_path / "elsewhere")
+    assert read_bundle(tmp_path / "bundle").tagger.modalities == ("text",)
+
+
+def test_the_card_tells_accuracies_and_provenance(saved: Path) -> None:
+    card = (saved / "README.md").read_text(encoding="utf-8")
+    assert "| colour | 4 | 0.5000 | 0.3333 | 7 |" in card
+    assert "Röcke & Hosen" in card
+    assert "calibrated on validation" in card
+
+
+def test_classes_that_could_not_be_learned_are_not_kept(tmp_path: Path) -> None:
+    bundle = _bundle("text", tmp_path)
+    spaces = {name: LabelSpace(name, space.classes, ("rare",)) for name, space in bundle.spaces.items()}
+    save_bundle(replace(bundle, spaces=spaces), tmp_path / "bundle")
+    assert read_bundle(tmp_path / "bundle").spaces == bundle.spaces
+
+
+def test_a_bundle_is_never_written_over(saved: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    with pytest.raises(FileExistsError):
+        save_bundle(_bundle("image", tmp_path), saved)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+
+
+# Not whole
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    assert "no such folder" in _refusal(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "bundle.json"])
+def test_a_missing_file_is_refused_by_name(saved: Path, name: str) -> None:
+    (saved / name).unlink()
+    assert name in _refusal(saved)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "bundle.json"])
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_truncated_file_is_refused_by_name(saved: Path, name: str, kept: float) -> None:
+    content = (saved / name).read_bytes()
+    (saved / name).write_bytes(content[: int(kept * len(content))])
+    assert name in _refusal(saved)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_one_changed_byte_is_refused(saved: Path, name: str) -> None:
+    content = bytearray((saved / name).read_bytes())
+    content[-3] ^= 1
+    (saved / name).write_bytes(content)
+    assert f"{name} is truncated or was changed" in _refusal(saved)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", "7", "{}", '{"format": 1}', '{"format": 1, "sha256": 3}', "[" * 10**5]
+)
+def test_a_description_that_is_no_bundles_is_refused(saved: Path, text: str) -> None:
+    (saved / "bundle.json").write_text(text)
+    assert "bundle.json" in _refusal(saved)
+
+
+def test_a_run_folder_is_not_mistaken_for_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.ckpt").touch()
+    assert "holds no bundle.json" in _refusal(tmp_path)
+
+
+# Not known
+
+
+@pytest.mark.parametrize("version", [2, 0, "1", None])
+def test_another_format_is_refused_by_both_numbers(saved: Path, version: object) -> None:
+    _describe(saved, lambda d: d.update(format=version), sign=False)
+    assert f"format {version!r}, and this fashionmt reads format 1" in _refusal(saved)
+
+
+@pytest.mark.parametrize("change", [list.reverse, lambda c: c.__setitem__(0, "other"), list.pop])
+def test_changed_classes_are_refused(saved: Path, change: Callable[[list[str]], Any]) -> None:
+    _describe(saved, lambda d: change(d["label_spaces"][0]["classes"]), sign=False)
+    assert "bundle.json was changed" in _refusal(saved)
+
+
+def test_classes_that_the_weights_do_not_have_are_refused_even_if_signed(saved: Path) -> None:
+    _describe(saved, lambda d: d["label_spaces"][0]["classes"].append("one more"))
+    assert "head_colour" in _refusal(saved)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.update(code="print()"),
+        lambda d: d["model"].update(code="print()"),
+        lambda d: d["model"]["text"].update(code="print()"),
+        lambda d: d["model"]["fusion"].update(code="print()"),
+        lambda d: d["preprocess"].update(code="print()"),
+        lambda d: d["columns"].update(code="print()"),
+    ],
+)
+def test_an_unknown_key_is_refused_by_name(saved: Path, change: Callable[[Json], Any]) -> None:
+    _describe(saved, change)
+    assert "code" in _refusal(saved)
+
+
+KEYS = ("label_spaces", "model", "text_encoder", "preprocess", "columns", "temperatures", "metrics", "provenance")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_missing_key_is_refused_by_name(saved: Path, key: str) -> None:
+    _describe(saved, lambda d: d.pop(key))
+    assert key in _refusal(saved)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "no-such", None])
+def test_an_unknown_text_encoder_is_refused(saved: Path, family: object) -> None:
+    _describe(saved, lambda d: d["text_encoder"].update(model_type=family))
+    assert "family" in _refusal(saved)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d["model"]["fusion"].update(kind="no-such"),
+        lambda d: d["model"]["text"].update(heads=0),
+        lambda d: d["model"].update(image={"name": "resnet18", "pretrained": True, "weights": None}),
+        lambda d: d["model"].update(image={"name": "alexnet", "pretrained": False, "weights": None}),
+        lambda d: d["text_encoder"].update(hidden_size=32),
+        lambda d: d.update(text_encoder=None),
+        lambda d: d["model"].update(text=None),
+        lambda d: d["preprocess"].update(height=0),
+        lambda d: d["label_spaces"].pop(),
+        lambda d: d["label_spaces"][0].update(attribute="cut"),
+        lambda d: d["columns"].pop("missing_titles"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused(saved: Path, change: Callable[[Json], Any]) -> None:
+    _describe(saved, change)
+    _refusal(saved)
+
+
+# Not safe
+
+
+@pytest.mark.parametrize("name", ["extra.pkl", "extra.pt", "EXTRA.PTH", "pytorch_model.bin", "old/extra.ckpt"])
+def test_a_planted_pickle_is_refused_by_name(saved: Path, name: str) -> None:
+    (saved / name).parent.mkdir(exist_ok=True)
+    (saved / name).write_bytes(pickle.dumps({}))
+    assert Path(name).name in _refusal(saved)
+
+
+@pytest.mark.parametrize("sign", [True, False])
+def test_a_pickle_called_safetensors_is_refused_and_not_run(saved: Path, tmp_path: Path, sign: bool) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[Callable[[Any], None], tuple[Path]]:
+            return Path.touch, (tmp_path / "sprung",)
+
+    trap = pickle.dumps({"weight": Trap()})
+    if sign:
+        _replace_file(saved, "model.safetensors", trap)
+    else:
+        (saved / "model.safetensors").write_bytes(trap)
+    assert "model.safetensors" in _refusal(saved)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(saved: Path, value: float) -> None:
+    _replace_weights(saved, lambda state: state["heads.linear.head_colour.weight"].__setitem__((1, 2), value))
+    assert "heads.linear.head_colour.weight is not finite" in _refusal(saved)
+
+
+def test_weights_without_a_tensor_or_with_one_too_many_are_refused_by_name(saved: Path) -> None:
+    bias: list[torch.Tensor] = []
+    _replace_weights(saved, lambda state: bias.append(state.pop("heads.linear.head_colour.bias")))
+    assert "heads.linear.head_colour.bias" in _refusal(saved)
+    _replace_weights(saved, lambda state: state.update({"heads.linear.head_colour.bias": bias[0]}))
+    read_bundle(saved)
+    _replace_weights(saved, lambda state: state.update({"extra": torch.zeros(1)}))
+    assert "extra" in _refusal(saved)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b'{"model": {"type": "NoSuch"}}'])
+def test_a_tokenizer_that_is_none_is_refused(saved: Path, content: bytes) -> None:
+    _replace_file(saved, "tokenizer.json", content)
+    assert "tokenizer.json" in _refusal(saved)
+
+
+def test_a_tokenizer_that_is_neither_listed_nor_there_is_refused(saved: Path) -> None:
+    (saved / "tokenizer.json").unlink()
+    _describe(saved, lambda d: d["sha256"].pop("tokenizer.json"))
+    assert "tokenizer.json" in _refusal(saved)
+
+
+@pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "README.md"])
+def test_no_file_is_read_but_its_own(saved: Path, name: str) -> None:
+    _describe(saved, lambda d: d["sha256"].update({name: "0" * 64}))
+    assert f"lists the unknown file {name!r}" in _refusal(saved)
+
+
+WATCHED = """
+import sys
+from pathlib import Path
+unpickled = []
+reading = False
+def watch(event, arguments):
+    if reading and event in ("pickle.find_class", "exec", "compile", "os.system", "subprocess.Popen", "socket.connect"):
+        unpickled.append((event, str(arguments)[:200]))
+sys.addaudithook(watch)
+from fashionmt.bundle import read_bundle
+read_bundle(Path(sys.argv[1]))  # once before, so that modules imported on the way are there
+reading = True
+bundle = read_bundle(Path(sys.argv[1]))
+reading = False
+assert bundle.tagger.modalities == ("image", "text")
+print([name for name in ("hydra", "omegaconf", "pytorch_lightning", "lightning", "wandb") if name in sys.modules])
+print(unpickled)
+"""
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> list[str]:
+    """What a fresh interpreter that reads a bundle prints."""
+    save_bundle(_bundle("both", tmp_path), tmp_path / "bundle")
+    command = [sys.executable, "-c", WATCHED, str(tmp_path / "bundle")]
+    top = Path(__file__).resolve().parents[1]
+    done = subprocess.run(command, cwd=top, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_reading_needs_no_trainer_and_no_hydra_and_runs_no_code_of_the_bundle(watched: list[str]) -> None:
+    assert watched == ["[]", "[]"]

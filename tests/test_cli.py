@@ -1,0 +1,167 @@
+"""The commands as their users meet them: exit codes, one line an error, nothing lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import SMALL, TOP
+
+
+class Shell:
+    """Runs a command in a folder of its own."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder = folder
+        self.environment = os.environ | {"FASHIONMT_CACHE": str(cache)}
+
+    def run(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(TOP / script), *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300
+        )
+
+    def error(self, script: str, *arguments: str, code: int = 2) -> str:
+        """The one line on stderr of a command that fails with `code`."""
+        done = self.run(script, *arguments)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        lines = done.stderr.strip().splitlines()
+        assert len(lines) == 1, done.stderr
+        return lines[0]
+
+
+@pytest.fixture
+def shell(tmp_path: Path, cache: Path) -> Shell:
+    return Shell(tmp_path, cache)
+
+
+def write(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("optim.lerning_rate=1", "Did you mean optim.learning_rate?"),
+        ("optim.learning_rate=fast", "could not be converted to Float"),
+        ("model.fusion.kind=mean", "Use one of concat, gated"),
+        ("data=nope", "catalogue fashion_products sample"),
+        ("model/image=resnet99", "resnet18 resnet34 resnet50"),
+        ("data.split.kind=tme", "Use one of family, random, time, block"),
+        ("trainer.max_epochs=0", "out of range"),
+        ("seed=[", "fashionmt: config:"),
+        ("resume=nowhere", "holds no run"),
+    ],
+)
+def test_a_misspelt_or_mistyped_config_is_refused_in_one_line(shell: Shell, override: str, told: str) -> None:
+    assert told in shell.error("train.py", override)
+    assert list(shell.folder.glob("runs/*/*/*/*")) == []
+
+
+def test_a_misspelt_key_of_predict_is_refused_in_one_line(shell: Shell) -> None:
+    assert "Did you mean output?" in shell.error("predict.py", "outptu=x.csv")
+
+
+# tests/data covers every kind of bad catalogue; these go the whole way to the exit code.
+CATALOGUES = {
+    "no such catalogue": None,
+    "found: id, name, gender": "id,name,gender\n1,a,Men\n",
+    "only the class 'Men'": "id,title,gender\n" + "".join(f"{i},item {i},Men\n" for i in range(40)),
+}
+
+
+@pytest.mark.parametrize("told", CATALOGUES)
+def test_a_bad_catalogue_is_refused_in_one_line(shell: Shell, told: str) -> None:
+    text = CATALOGUES[told]
+    path = str(shell.folder / "items.csv")
+    if text is not None:
+        write(Path(path), text)
+    done = shell.run(
+        "train.py",
+        "data=catalogue",
+        f"data.catalogue={path}",
+        "model=text_only",
+        *(f"~data.attributes.{name}" for name in UNUSED),
+    )
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+UNUSED = ("articleType", "baseColour", "masterCategory", "subCategory", "season")
+
+
+def test_no_bundle_yet_names_the_command_that_makes_one(shell: Shell) -> None:
+    assert "python train.py" in shell.error("predict.py")
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_output(shell: Shell, trained: Path) -> None:
+    small = shell.folder / "site"
+    small.mkdir()
+    # The failing write of a full disk, without a full disk.
+    write(
+        small / "sitecustomize.py",
+        "import builtins, errno, io, pathlib\n"
+        "real = pathlib.Path.open\n"
+        "class Full(io.FileIO):\n"
+        "    def write(self, data):\n"
+        "        raise OSError(errno.ENOSPC, 'No space left on device', str(self.name))\n"
+        "def opened(self, mode='r', *a, **k):\n"
+        "    return Full(self, mode) if self.name.startswith('.tags') else real(self, mode, *a, **k)\n"
+        "pathlib.Path.open = opened\n",
+    )
+    shell.environment["PYTHONPATH"] = str(small)
+    done = shell.run("predict.py", f"bundle={trained / 'bundle'}", "output=out/tags.csv")
+    assert done.returncode == 2, done.stderr
+    assert "no disk space left" in done.stderr.strip().splitlines()[-1]
+    assert list((shell.folder / "out").iterdir()) == []
+
+
+def test_an_error_of_ours_is_one_line_with_exit_code_1_and_a_traceback_when_asked(shell: Shell) -> None:
+    broken = shell.folder / "site"
+    broken.mkdir()
+    write(broken / "sitecustomize.py", "import fashionmt.config as c\nc.TrainConfig.__post_init__ = lambda s: 1 / 0\n")
+    shell.environment["PYTHONPATH"] = f"{broken}{os.pathsep}{TOP}"
+    assert "ZeroDivisionError" in shell.error("train.py", code=1)
+    shell.environment["FASHIONMT_DEBUG"] = "1"
+    assert "Traceback" in shell.run("train.py").stderr
+
+
+def test_ctrl_c_ends_a_run_with_130_and_tells_how_to_go_on(shell: Shell) -> None:
+    command = [sys.executable, str(TOP / "train.py"), *SMALL, "trainer.max_epochs=500", "hydra.run.dir=run"]
+    process = subprocess.Popen(
+        command, cwd=shell.folder, env=shell.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    for _ in range(1200):
+        if list(shell.folder.glob("run/checkpoints/epoch*")):
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert errors.strip().splitlines()[-1] == "fashionmt: interrupted. Go on with: python train.py resume=run"
+    assert "Traceback" not in errors
+
+
+def test_predict_without_arguments_tags_the_new_items_with_the_newest_bundle(shell: Shell, trained: Path) -> None:
+    shell.folder = trained.parents[3]
+    done = shell.run("predict.py", "hydra.run.dir=tagged")
+    assert done.returncode == 0, done.stderr
+    tags = pd.read_csv(shell.folder / "tagged/tags.csv", dtype=str, keep_default_na=False)
+    aside = pd.read_csv(shell.folder / "tagged/tags.set-aside.csv", dtype=str)
+    assert len(tags) + len(aside) == 60
+    assert tags["articleType"].iloc[0] in done.stdout
+    assert str(trained.relative_to(shell.folder) / "bundle") in done.stdout
+
+
+def test_help_names_the_config_groups(shell: Shell) -> None:
+    done = shell.run("train.py", "--help")
+    assert done.returncode == 0
+    assert "data: catalogue, fashion_products, sample" in done.stdout

@@ -1,0 +1,67 @@
+"""Every YAML of conf/ composes, alone and with its neighbours."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+
+from fashionmt.config import PredictConfig, TrainConfig
+from fashionmt.errors import UserError
+from fashionmt.hydra_bridge import build_loggers, from_yaml, register_resolvers, register_schemas, to_dataclass, to_yaml
+from fashionmt.paths import conf_dir
+
+FILES = sorted(conf_dir().glob("**/*.yaml"))
+GROUPED = [path.relative_to(conf_dir()) for path in FILES if path.parent != conf_dir()]
+
+
+@pytest.mark.parametrize("path", GROUPED, ids=str)
+def test_every_yaml_composes(path: Path, compose: Callable[..., TrainConfig]) -> None:
+    override = f"{path.parent}={path.stem}"
+    extra = ["data.catalogue=x.csv"] if path.stem == "catalogue" else []
+    config = compose(override, *extra)
+    assert isinstance(config, TrainConfig)
+
+
+def test_train_and_predict_are_the_only_primary_configs() -> None:
+    assert {path.name for path in FILES if path.parent == conf_dir()} == {"train.yaml", "predict.yaml"}
+
+
+def test_predict_composes() -> None:
+    register_schemas()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        assert to_dataclass(hydra_compose("predict"), PredictConfig) == PredictConfig()
+
+
+def test_a_tower_can_be_swapped_and_tuned(compose: Callable[..., TrainConfig]) -> None:
+    config = compose("model/image=resnet50", "model.image.pretrained=true", "model/fusion=gated")
+    assert config.model.image is not None
+    assert (config.model.image.name, config.model.image.starts_trained) == ("resnet50", True)
+    assert config.model.fusion.kind == "gated"
+
+
+def test_one_tower_models_have_one_tower(compose: Callable[..., TrainConfig]) -> None:
+    assert compose("model=image_only").model.text is None
+    assert compose("model=text_only").model.image is None
+
+
+def test_the_real_data_folder_can_be_moved(
+    compose: Callable[..., TrainConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FASHIONMT_DATA", "/elsewhere")
+    assert compose("data=fashion_products").data.catalogue == "/elsewhere/styles.csv"
+
+
+def test_a_kept_config_is_read_back_the_same(compose: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    register_resolvers()
+    config = compose("model/text=bert_pretrained", "experiment=fashion_products")
+    kept = tmp_path / "config.yaml"
+    kept.write_text(to_yaml(config))
+    assert from_yaml(kept) == config
+
+
+@pytest.mark.parametrize("target", ["os.system", "pytorch_lightning.Trainer", "builtins.eval", ""])
+def test_a_logger_of_a_foreign_target_is_refused(target: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not allowed"):
+        build_loggers({"bad": {"_target_": target}}, tmp_path)

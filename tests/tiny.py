@@ -1,0 +1,116 @@
+"""The smallest things that are still whole: a tagger, a batch, a dataset, a pretrained encoder's folder."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from tokenizers import Tokenizer
+
+from fashionmt.attributes import LabelSpace
+from fashionmt.batch import Batch
+from fashionmt.config import FusionConfig, ImageTowerConfig, ModelConfig, TextTowerConfig
+from fashionmt.data import CatalogueDataset, learn_tokenizer
+from fashionmt.data.dataset import ItemArrays
+from fashionmt.data.picture_cache import NO_ROW, PictureCache
+from fashionmt.data.tokens import EncodedTitles
+from fashionmt.model import Tagger, build_tagger
+
+CLASSES = {"colour": 4, "season": 3}
+SIDE = 32
+VOCABULARY = 40
+WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "blue", "shirt", "shoe", "for", "men")
+AWKWARD = ("type", "training", "forward", "keys", "empty", "items", "parameters")
+"""Attribute names that nn.Module, or a dict of modules, has a use for already."""
+
+
+def tiny_config(image: bool = True, text: bool = True, kind: str = "concat", **changes: Any) -> ModelConfig:
+    """A model of hidden size 16 without any dropout."""
+    return ModelConfig(
+        image=ImageTowerConfig() if image else None,
+        text=TextTowerConfig(hidden_size=16, layers=1, heads=2, max_tokens=12, dropout=0.0) if text else None,
+        fusion=FusionConfig(kind=kind, size=16, dropout=0.0),
+        **{"drop_image": 0.0, "drop_title": 0.0, **changes},
+    )
+
+
+def tiny_tagger(config: ModelConfig | None = None, classes: Mapping[str, int] = CLASSES, seed: int = 0) -> Tagger:
+    """In evaluation mode, its missing embeddings not zero, so that a test sees them."""
+    torch.manual_seed(seed)
+    tagger = build_tagger(config or tiny_config(), classes, VOCABULARY).eval()
+    with torch.no_grad():
+        for vector in tagger.missing.vectors.values():
+            vector.normal_()
+    return tagger
+
+
+def random_batch(count: int = 6, seed: int = 0, classes: Mapping[str, int] = CLASSES) -> Batch:
+    """Every item has a picture, a title of 1 to 6 tokens, and a label or none."""
+    draw = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(1, 7, (count,), generator=draw)
+    lengths[0] = 6
+    return Batch(
+        pixels=torch.randint(0, 256, (count, SIDE, SIDE, 3), generator=draw, dtype=torch.uint8),
+        has_image=torch.ones(count, dtype=torch.bool),
+        token_ids=torch.randint(2, VOCABULARY, (count, 6), generator=draw),
+        token_mask=torch.arange(6) < lengths[:, None],
+        has_title=torch.ones(count, dtype=torch.bool),
+        labels={name: torch.randint(-1, size, (count,), generator=draw) for name, size in classes.items()},
+    )
+
+
+def rows_of(batch: Batch, rows: list[int]) -> Batch:
+    """Some items of a batch, in that order."""
+    fields = {name: value[rows] for name, value in vars(batch).items() if name != "labels"}
+    return Batch(labels={name: value[rows] for name, value in batch.labels.items()}, **fields)
+
+
+def tiny_spaces(classes: Mapping[str, int] = CLASSES) -> dict[str, LabelSpace]:
+    """Label spaces whose classes are called after their attribute and index."""
+    return {name: LabelSpace(name, tuple(f"{name} {i}" for i in range(size))) for name, size in classes.items()}
+
+
+def tiny_tokenizer() -> Tokenizer:
+    """A WordPiece tokenizer of a few words; its vocabulary is smaller than `VOCABULARY`."""
+    return learn_tokenizer(["red shirt", "blue shirt", "red shoe", "blue shoe"] * 2, VOCABULARY, 12)
+
+
+def tiny_dataset(count: int, side: int = SIDE, seed: int = 0) -> CatalogueDataset:
+    """Items of random pictures and titles, a few without; the label `row` of item i is i."""
+    draw = np.random.default_rng(seed)
+    lengths = draw.integers(0, 7, count)
+    picture_row = np.where(np.arange(count) % 5 == 3, NO_ROW, np.arange(count))
+    pixels = draw.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+    return CatalogueDataset(
+        ItemArrays(
+            pictures=PictureCache(pixels, picture_row, [None] * count, [None] * count),
+            titles=EncodedTitles(draw.integers(2, VOCABULARY, (count, 6), dtype=np.int32), lengths),
+            labels={"row": np.arange(count), "colour": draw.integers(-1, 4, count)},
+        ),
+        np.arange(count),
+    )
+
+
+def save_tiny_bert(folder: Path, dtype: torch.dtype = torch.float32) -> None:
+    """A folder as the hub would give it: config, weights and a tokenizer that adds [CLS] and [SEP]."""
+    torch.manual_seed(0)
+    sizes = transformers.BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=16,
+    )
+    transformers.BertModel(sizes).to(dtype).save_pretrained(folder)
+    transformers.BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}).save_pretrained(folder)
+
+
+def one_thread() -> Iterator[None]:
+    """For a fixture: tiny tensors are several times faster on one thread, above all where the cores are busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,76 @@
+"""A run folder is claimed once, never written over, and resumed only while its run has not ended."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from fashionmt.errors import UserError
+from fashionmt.training.run_folder import RunFolder
+
+
+def test_everything_of_a_run_has_a_place_of_its_own_below_its_folder(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    names = [name for name, value in vars(RunFolder).items() if isinstance(value, property)]
+    places = [getattr(folder, name) for name in names]
+    assert len(set(places)) == len(names) >= 7
+    assert all(place.is_relative_to(tmp_path) and place != tmp_path for place in places)
+    assert [field.name for field in fields(folder)] == ["root"]
+
+
+def test_claiming_writes_the_config_into_a_new_folder(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "runs" / "train" / "now")
+    folder.claim("seed: 1\ntitle: Röcke\n")
+    assert folder.config.read_text(encoding="utf-8") == "seed: 1\ntitle: Röcke\n"
+
+
+def test_an_existing_folder_without_a_run_may_be_claimed(tmp_path: Path) -> None:
+    (tmp_path / "train.log").touch()
+    RunFolder(tmp_path).claim("seed: 1\n")
+    assert RunFolder(tmp_path).config.is_file()
+
+
+def test_a_second_run_is_refused_and_the_first_keeps_its_config(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.claim("seed: 1\n")
+    with pytest.raises(UserError, match=r"already holds a run.*resume=") as refused:
+        folder.claim("seed: 2\n")
+    assert "\n" not in str(refused.value)
+    assert folder.config.read_text() == "seed: 1\n"
+
+
+def test_of_many_that_claim_a_folder_at_once_one_gets_it(tmp_path: Path) -> None:
+    def claims(number: int) -> bool:
+        try:
+            RunFolder(tmp_path / "run").claim(f"seed: {number}\n")
+        except UserError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(claims, range(32))) == 1
+
+
+def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
+    for root in (tmp_path, tmp_path / "gone"):
+        with pytest.raises(UserError, match=r"^resume=.*holds no run"):
+            RunFolder(root).check_resumable()
+
+
+def test_a_run_that_has_ended_cannot_be_resumed_and_its_bundle_is_named(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.claim("seed: 1\n")
+    folder.metrics.write_text("{}")
+    with pytest.raises(UserError, match="has ended") as refused:
+        folder.check_resumable()
+    assert str(folder.bundle) in str(refused.value)
+
+
+def test_a_run_that_has_not_ended_can_be_resumed(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.claim("seed: 1\n")
+    folder.check_resumable()
+    folder.checkpoints.mkdir()
+    folder.resume_checkpoint.touch()
+    folder.check_resumable()
