@@ -23,6 +23,10 @@ def _check_range(key: str, value: float, low: float, high: float) -> None:
         raise UserError(f"{key}={value}", "out of range", f"Use a value from {low:g} to {high:g}")
 
 
+PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+"""What may be allowed; Pillow's decoders of rarer formats have been where its holes were."""
+
+
 @dataclass
 class ColumnsConfig:
     """The names of a catalogue's columns; a null column does not exist."""
@@ -45,9 +49,6 @@ class AttributeConfig:
     weight: float = 1.0
     """Of its term in the loss. Here, not in the loss, so that `data.attributes.season.weight=0.5` needs no list of
     attributes anywhere else."""
-
-    def __post_init__(self) -> None:
-        _check_range("data.attributes.<name>.weight", self.weight, 0, 1e6)
 
 
 @dataclass
@@ -93,9 +94,13 @@ class DataConfig:
         _check_choice("data.kind", self.kind, ("files", "sample"))
         _check_choice("data.rare", self.rare, ("mask", "other"))
         _check_range("data.min_count", self.min_count, 1, 1e9)
+        if "{id}" not in self.picture_pattern:
+            wrong = "every item would have the same picture"
+            raise UserError(f"data.picture_pattern={self.picture_pattern}", wrong, "Put {id} into it")
         if not self.attributes:
             raise UserError("data.attributes", "no attribute is declared", "Declare at least one to learn")
-        for name in self.attributes:
+        for name, attribute in self.attributes.items():
+            _check_range(f"data.attributes.{name}.weight", attribute.weight, 0, 1e6)
             if not name or "." in name or "/" in name:
                 raise UserError(
                     f"data.attributes.{name}", "a name may not be empty or hold '.' or '/'", "Set its column"
@@ -119,6 +124,10 @@ class PreprocessConfig:
     max_megabytes: float = 30.0
 
     def __post_init__(self) -> None:
+        for name in self.formats:
+            _check_choice("preprocess.formats", name, PICTURE_FORMATS)
+        _check_range("preprocess.max_megapixels", self.max_megapixels, 1e-6, 1e6)
+        _check_range("preprocess.max_megabytes", self.max_megabytes, 1e-6, 1e6)
         _check_range("preprocess.height", self.height, 8, 4096)
         _check_range("preprocess.width", self.width, 8, 4096)
 
@@ -216,7 +225,7 @@ class LossConfig:
 
     class_weights: str = "sqrt_inverse"
     cap: float = 10.0
-    """No class weighs more than this many times the mean."""
+    """No class weighs more than this."""
     beta: float = 0.999
     """Of `effective_number`."""
     label_smoothing: float = 0.0
@@ -276,6 +285,10 @@ class TrainerConfig:
         _check_choice("trainer.precision", self.precision, ("auto", "32-true", "bf16-mixed"))
         _check_range("trainer.max_epochs", self.max_epochs, 1, 1e6)
         _check_range("trainer.devices", self.devices, 1, 1e4)
+        _check_range("trainer.num_nodes", self.num_nodes, 1, 1e6)
+        _check_range("trainer.checkpoint_seconds", self.checkpoint_seconds, 0, 1e9)
+        if self.patience is not None:
+            _check_range("trainer.patience", self.patience, 1, 1e6)
         _check_range("trainer.accumulate_grad_batches", self.accumulate_grad_batches, 1, 1e6)
         _check_range("trainer.keep_checkpoints", self.keep_checkpoints, 1, 1e3)
 

@@ -28,7 +28,7 @@ def learn_label_spaces(
         counts = Counter(column[row] for row in train if column[row] is not None)
         learned = {name for name, count in counts.items() if count >= min_count and name is not None}
         unlearned = sorted({name for name in column if name is not None} - learned)
-        if rare == "other" and unlearned:
+        if rare == "other" and any(column[row] in unlearned for row in train):
             column = [OTHER if name in set(unlearned) else name for name in column]
             learned.add(OTHER)
             _report(attribute, unlearned, min_count, f"learned as {OTHER!r}", findings)

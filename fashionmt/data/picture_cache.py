@@ -15,7 +15,7 @@ import PIL
 from tqdm import tqdm
 
 from fashionmt.config import PreprocessConfig
-from fashionmt.data.preprocess import PictureError, Pixels, decode_picture
+from fashionmt.data.preprocess import DECODING, PictureError, Pixels, decode_picture, read_encoded
 
 ABSENT = "no such file"
 NO_ROW = -1
@@ -77,7 +77,7 @@ class _Stored:
 
 
 def _open_or_decode(files: dict[str, Path], config: PreprocessConfig, folder: Path) -> _Stored:
-    identity = json.dumps([asdict(config), PIL.__version__, sorted(files)])
+    identity = json.dumps([DECODING, PIL.__version__, asdict(config), sorted(files)])
     stem = folder / f"pictures-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
     data, index = stem.with_suffix(".u8"), stem.with_suffix(".json")
     if not index.exists():
@@ -101,8 +101,8 @@ def _decode_all(files: dict[str, Path], config: PreprocessConfig, data: Path, in
 
     def decode(item: tuple[str, Path]) -> tuple[str, Pixels | str]:
         try:
-            return item[0], decode_picture(item[1].read_bytes(), config)
-        except (PictureError, OSError) as error:
+            return item[0], decode_picture(read_encoded(item[1], config), config)
+        except PictureError as error:  # an OSError may pass: it must not be remembered
             return item[0], str(error)
 
     try:

@@ -23,6 +23,13 @@ MakeTokenizer = Callable[[Sequence[str]], Tokenizer]
 """Training titles -> a tokenizer."""
 
 
+NEEDS = {
+    "image": ("a picture", "data.images", "text_only"),
+    "text": ("a title", "data.columns.title", "image_only"),
+}
+"""Modality -> what it reads, the option that gives it, the model that does without."""
+
+
 @dataclass(frozen=True)
 class PreparedData:
     """A catalogue ready to train on."""
@@ -94,7 +101,7 @@ def _with_pictures(
 
 
 def _subset(rows: list[CatalogueRow], pictures: PictureCache, limit: int) -> tuple[list[CatalogueRow], PictureCache]:
-    """Whole families in a fixed arbitrary order, until they hold `limit` rows."""
+    """Families in a fixed arbitrary order, until they hold `limit` rows; the last one may be cut."""
     family = families([row.id for row in rows], [row.title for row in rows], pictures.digests)
     order = sorted(range(len(rows)), key=lambda i: (hashlib.sha256(str(family[i]).encode()).digest(), rows[i].id))
     kept = sorted(order[:limit])
@@ -111,6 +118,10 @@ def _readable(
     """The split less the rows that hold nothing the model reads."""
     has = {"image": pictures.row != NO_ROW, "text": np.array([row.title is not None for row in rows])}
     readable = np.any([has[name] for name in modalities], axis=0)
+    for name, there in has.items():
+        if name in modalities and not there[split.train].any():
+            one, option, model = NEEDS[name]
+            raise UserError(option, f"no training row has {one}", f"Set it, or use model={model}")
     for i in np.flatnonzero(~readable):
         findings.add(
             f"items without any input of a model that reads {' and '.join(modalities)}",
@@ -135,8 +146,6 @@ def _encode(
     if make_tokenizer is None:
         return None, EncodedTitles.none(len(titles))
     training_titles = [title for row in train if (title := titles[row]) is not None]
-    if not training_titles:
-        raise UserError("data.columns.title", "no training row has a title", "Set the column, or use model=image_only")
     tokenizer = make_tokenizer(training_titles)
     return tokenizer, encode_titles(tokenizer, titles)
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ Pixels = npt.NDArray[np.uint8]
 """RGB, shape (H, W, 3)."""
 
 WHITE = (255, 255, 255)
+DECODING = 1
+"""Raise it whenever the same file would become other pixels: caches of the old ones are then not used."""
 
 
 ORIENTATION = 0x0112
@@ -60,6 +63,12 @@ _quiet = _Quiet()
 
 class PictureError(Exception):
     """A picture that cannot be used; the message says why, in a few words."""
+
+
+def read_encoded(path: Path, config: PreprocessConfig) -> bytes:
+    """A picture's file, or the beginning of one that is too large, which `decode_picture` then refuses."""
+    with path.open("rb") as file:
+        return file.read(int(config.max_megabytes * 1e6) + 1)
 
 
 def decode_picture(encoded: bytes, config: PreprocessConfig) -> Pixels:

@@ -63,7 +63,7 @@ NEW_GREY_FILES = 1
 # The article type is in the title only where the type has a plain shape: that share of those, none of the others.
 _GREY = 0.14
 _ONLY_PICTURE: dict[Sign, float] = {"articleType": 0.15, "baseColour": 0.22, "gender": 0.24, "season": 0.3}
-_ONLY_TITLE: dict[Sign, float] = {"articleType": 0.4, "baseColour": 0.0, "gender": 0.25, "season": 0.3}
+_ONLY_TITLE: dict[Sign, float] = {"articleType": 0.35, "baseColour": 0.0, "gender": 0.25, "season": 0.3}
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ _ARTICLES = {
     "Tops": _Article("Apparel", "Topwear", 10, _FEMALE, "top", "tee"),
     "Jeans": _Article("Apparel", "Bottomwear", 8, _MEN_MOSTLY, "jeans"),
     "Dresses": _Article("Apparel", "Dress", 6, _FEMALE, "dress"),
-    "Casual Shoes": _Article("Footwear", "Shoes", 11, _ADULTS, "casual", "shoe"),
-    "Sports Shoes": _Article("Footwear", "Shoes", 8, _ADULTS, "sports", "shoe"),
+    "Casual Shoes": _Article("Footwear", "Shoes", 10, _ADULTS, "casual", "shoe"),
+    "Sports Shoes": _Article("Footwear", "Shoes", 9, _ADULTS, "sports", "shoe"),
     "Heels": _Article("Footwear", "Shoes", 5, _WOMEN, "heel"),
     "Handbags": _Article("Accessories", "Bags", 6, _WOMEN, "handbag"),
     "Backpacks": _Article("Accessories", "Bags", 4, {"Unisex": 1.0}, "backpack"),

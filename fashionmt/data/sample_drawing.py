@@ -129,7 +129,8 @@ _SHAPES: dict[str, list[_Part]] = {
         _mirrored([(0.46, -0.7), (0.36, -0.2), (0.98, 0.94)]),
         _mirrored([(0.36, -0.26), (0.4, -0.12)], "detail"),
     ],
-    "shoe": [_SHOE],
+    # A pair seen from above.
+    "shoe": [*_pair(_oval(0.46, 0.0, 0.38, 0.8)), *_pair(_oval(0.46, 0.3, 0.24, 0.34, "detail"))],
     "sports": [
         _SHOE,
         _box(-1.0, 0.3, 1.0, 0.64, "trim"),

@@ -16,7 +16,7 @@ from PIL import Image
 from fashionmt.batch import Batch
 from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.data.dataset import make_batch
-from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit, upright_rgb
+from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit, read_encoded, upright_rgb
 from fashionmt.data.tokens import EncodedTitles, encode_titles
 from fashionmt.inference.items import Item, ItemTags, Picture, Tag
 
@@ -118,8 +118,9 @@ class TaggingEngine:
     def _decode(self, picture: Picture) -> Pixels:
         if isinstance(picture, Image.Image):
             return fit(upright_rgb(picture), self.bundle.preprocess)
-        encoded = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
-        return decode_picture(encoded, self.bundle.preprocess)
+        config = self.bundle.preprocess
+        encoded = picture if isinstance(picture, bytes) else read_encoded(Path(picture), config)
+        return decode_picture(encoded, config)
 
     def _titles(self, items: list[Item]) -> EncodedTitles:
         if self.bundle.tokenizer is None:

@@ -46,7 +46,6 @@ def test_masked_classes_stay_known_but_have_no_logit(
 @pytest.mark.parametrize(
     ("min_count", "classes", "expected"),
     [
-        (1, ("Blue", OTHER, "Red", "Teal"), ["Red"] * 3 + ["Blue"] * 2 + ["Teal", None, "Teal", OTHER]),
         (2, ("Blue", OTHER, "Red"), ["Red"] * 3 + ["Blue"] * 2 + [OTHER, None, OTHER, OTHER]),
         (3, (OTHER, "Red"), ["Red"] * 3 + [OTHER] * 3 + [None, OTHER, OTHER]),
     ],
@@ -56,6 +55,12 @@ def test_rare_classes_become_other(min_count: int, classes: tuple[str, ...], exp
     assert (space.classes, space.unlearned) == (classes, ())
     assert column == expected
     assert COLUMN[5] == "Teal"  # the labels handed over are not changed
+
+
+def test_other_is_no_class_where_no_training_row_would_teach_it() -> None:
+    space, column, _ = learn(COLUMN, TRAIN, 1, "other")
+    assert (space.classes, space.unlearned) == (("Blue", "Red", "Teal"), ("Aqua",))
+    assert column == COLUMN
 
 
 @pytest.mark.parametrize("rare", ["mask", "other"])

@@ -92,6 +92,17 @@ def test_a_title_without_tokens_gives_zeros_and_finite_gradients(tower: TextTowe
     assert all(bool(gradient.isfinite().all()) for gradient in gradients)
 
 
+def test_no_row_reaches_the_encoder_with_nothing_to_attend_to(tower: TextTower) -> None:
+    """Such a row is NaN in some attention kernels."""
+    seen: list[torch.Tensor] = []
+    hook = tower.encoder.register_forward_pre_hook(
+        lambda _, __, given: seen.append(given["attention_mask"]), with_kwargs=True
+    )
+    tower(torch.zeros(2, 3, dtype=torch.long), _mask(0, 2, width=3))
+    hook.remove()
+    assert seen[0].tolist() == [[1, 0, 0], [1, 1, 0]]
+
+
 def test_the_mask_given_is_not_changed(tower: TextTower) -> None:
     mask = _mask(0, 2, width=3)
     tower(torch.zeros(2, 3, dtype=torch.long), mask)
