@@ -1,19 +1,21 @@
 """The commands: compose the config, hand plain dataclasses on, turn every failure into one line and an exit code."""
 
 import contextlib
+import dataclasses
 import difflib
 import errno
 import os
 import sys
 import traceback
+import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from fashionmt.config import PredictConfig, TrainConfig
@@ -165,7 +167,7 @@ def _config_error(error: Exception) -> str:
 
 def _suggestion() -> str:
     """The known key nearest to an unknown one on the command line."""
-    known = _known_keys()
+    known = [key for kind in (TrainConfig, PredictConfig) for key in _keys(kind, "")]
     for text in sys.argv[1:]:
         key = text.split("=")[0].lstrip("+~").replace("/", ".")
         if "=" in text and key not in known and (near := difflib.get_close_matches(key, known, 1)):
@@ -173,24 +175,13 @@ def _suggestion() -> str:
     return "See --help, or --cfg job for every key."
 
 
-def _known_keys() -> list[str]:
-    def walk(node: DictConfig, prefix: str) -> Iterator[str]:
-        for name in map(str, node):
-            yield f"{prefix}{name}"
-            child = node._get_node(name)
-            if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
-                yield from walk(child, f"{prefix}{name}.")
-
-    from fashionmt import config as schema
-
-    keys = [key for kind in (TrainConfig, PredictConfig) for key in walk(OmegaConf.structured(kind), "")]
-    optional = {
-        "model": schema.ModelConfig,
-        "data": schema.DataConfig,
-        "model.image": schema.ImageTowerConfig,
-    }
-    optional["model.text"] = schema.TextTowerConfig
-    return keys + [key for at, kind in optional.items() for key in walk(OmegaConf.structured(kind), f"{at}.")]
+def _keys(kind: Any, prefix: str) -> Iterator[str]:
+    """Every dotted key of a config dataclass."""
+    for name, hint in typing.get_type_hints(kind).items():
+        yield f"{prefix}{name}"
+        for nested in (hint, *typing.get_args(hint)):
+            if dataclasses.is_dataclass(nested):
+                yield from _keys(nested, f"{prefix}{name}.")
 
 
 @contextlib.contextmanager

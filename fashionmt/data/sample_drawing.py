@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 WIDTH, HEIGHT = 60, 80
 _OVERSAMPLE = 4  # drawn four times larger, then averaged down: smooth edges
 _HALF_WIDTH, _HALF_HEIGHT = 23.0, 30.0  # px of one unit at scale 1; leaves room for the jitter
-_STICKER_PLACE, _STICKER_RADIUS = 10.0, 6.5  # px from both edges to its middle: a shift of 6 % leaves it in sight
+_STICKER_PLACE, _STICKER_RADIUS = 10.5, 8.5  # px from both edges to its middle: a shift of 6 % leaves it in sight
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
@@ -31,7 +31,7 @@ COLOURS: dict[str, Colour] = {
     "Navy Blue": (22, 30, 104),
     "Green": (38, 150, 66),
     "Pink": (248, 138, 186),
-    "Brown": (128, 76, 36),
+    "Brown": (136, 94, 48),
 }
 _TRIM: Colour = (236, 236, 234)  # soles, dials, buckles
 

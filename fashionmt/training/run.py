@@ -1,6 +1,7 @@
 """One training run, from the catalogue to the bundle."""
 
 import json
+import shutil
 import signal
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.trainer.states import TrainerStatus
@@ -33,7 +35,7 @@ from fashionmt.training.module import MONITOR, TaggerModule
 from fashionmt.training.precision import choose_precision
 from fashionmt.training.report import print_data, print_results, write_json
 from fashionmt.training.run_folder import RunFolder
-from fashionmt.training.tracking import progress_callbacks
+from fashionmt.training.tracking import EpochLines, progress_bars
 
 
 def run_training(config: TrainConfig, folder: RunFolder, loggers: Sequence[Logger], resume: bool) -> dict[str, Any]:
@@ -50,6 +52,8 @@ def run_training(config: TrainConfig, folder: RunFolder, loggers: Sequence[Logge
     if trainer.is_global_zero:
         module.load_state_dict(torch.load(best.best_model_path, "cpu", weights_only=True)["state_dict"])
         bundle = evaluate(config, data, module, trainer.strategy.root_device)
+        # There only if a run was killed between its bundle and its metrics.
+        shutil.rmtree(folder.bundle, ignore_errors=True)
         save_bundle(bundle, folder.bundle)
         finish(folder, bundle, loggers, seconds=time.monotonic() - began)
         return bundle.metrics
@@ -116,30 +120,30 @@ def build_trainer(
         auto_insert_metric_name=False,
         enable_version_counter=False,  # a resumed run writes the same epoch under the same name
     )
-    callbacks: list[Callback] = [
-        best,
-        ResumeCheckpoint(folder, options.checkpoint_seconds),
-        *progress_callbacks(),
-    ]
+    bars = progress_bars()
+    callbacks: list[Callback] = [best, ResumeCheckpoint(folder, options.checkpoint_seconds), EpochLines(), *bars]
     if options.patience is not None:
         callbacks.append(EarlyStopping(MONITOR, patience=options.patience, mode="max"))
-    trainer = pl.Trainer(
-        accelerator=options.accelerator,
-        devices=options.devices,
-        num_nodes=options.num_nodes,
-        strategy=options.strategy,
-        precision=options.precision,  # type: ignore[arg-type]  # checked by TrainerConfig
-        max_epochs=options.max_epochs,
-        accumulate_grad_batches=options.accumulate_grad_batches,
-        callbacks=callbacks,
-        logger=list(loggers),
-        log_every_n_steps=10,
-        use_distributed_sampler=False,  # EpochBatchSampler deals to the ranks itself
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        enable_progress_bar=any("ProgressBar" in type(c).__name__ for c in callbacks),
-        default_root_dir=folder.root,
-    )
+    try:
+        trainer = pl.Trainer(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.num_nodes,
+            strategy=options.strategy,
+            precision=options.precision,  # type: ignore[arg-type]  # checked by TrainerConfig
+            max_epochs=options.max_epochs,
+            accumulate_grad_batches=options.accumulate_grad_batches,
+            callbacks=callbacks,
+            logger=list(loggers),
+            log_every_n_steps=10,
+            use_distributed_sampler=False,  # EpochBatchSampler deals to the ranks itself
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            enable_progress_bar=bool(bars),
+            default_root_dir=folder.root,
+        )
+    except (MisconfigurationException, ValueError) as error:  # no such accelerator, strategy or number of devices
+        raise UserError("trainer", str(error).rstrip("."), "Choose another accelerator, strategy or devices") from error
     return trainer, best
 
 

@@ -13,10 +13,9 @@ from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from fashionmt.training.module import MONITOR
 
 
-def progress_callbacks() -> list[Callback]:
-    """A progress bar where someone watches; the lines of `EpochLines` everywhere."""
-    bar: list[Callback] = [TQDMProgressBar(leave=False)] if sys.stderr.isatty() else []
-    return [*bar, EpochLines()]
+def progress_bars() -> list[Callback]:
+    """A bar with rate and remaining time where someone watches; the lines of `EpochLines` are everywhere."""
+    return [TQDMProgressBar(leave=False)] if sys.stderr.isatty() else []
 
 
 class EpochLines(Callback):
@@ -24,12 +23,13 @@ class EpochLines(Callback):
 
     def __init__(self) -> None:
         self._began = self._epoch_began = time.monotonic()
-        self._first_step = 0
-        self._items = 0
+        self._first_step = self._items = 0
+        self._rate = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock; a resumed run counts its own steps only."""
-        self._began, self._first_step = time.monotonic(), trainer.global_step
+        self._began = self._epoch_began = time.monotonic()
+        self._first_step = trainer.global_step
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the epoch's clock."""
@@ -44,7 +44,7 @@ class EpochLines(Callback):
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The rate is of training alone."""
         if not trainer.sanity_checking:
-            self._rate = self._items * trainer.world_size / max(1e-9, time.monotonic() - self._epoch_began)
+            self._rate = self._items * trainer.world_size / (time.monotonic() - self._epoch_began)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log and print."""

@@ -35,7 +35,7 @@ def test_both_formats_hold_the_same_rows(tmp_path: Path, name: str, count: int) 
     with TagWriter(path, ["colour", "type"], overwrite=False) as writer:
         for number in range(count):
             writer.write(answer(number))
-    table = read(path if path.suffix != ".CSV" else path)
+    table = read(path)
     columns = ["id", "colour", "colour_confidence", "type", "type_confidence", "inputs", "picture_problem"]
     assert table.columns.tolist() == columns
     assert len(table) == count
