@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fashionmt.config import PredictConfig, TrainConfig
 from fashionmt.errors import ExitCode, UserError
 from fashionmt.hydra_bridge import (
+    VERSION_BASE,
     build_loggers,
     from_yaml,
     register_resolvers,
@@ -44,7 +45,7 @@ def predict() -> None:
     _run(_predict)
 
 
-@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+@hydra.main(**VERSION_BASE, config_path=str(conf_dir()), config_name="train")
 def _train(composed: DictConfig) -> None:
     with _one_line_errors():
         config = to_dataclass(composed, TrainConfig)
@@ -71,7 +72,7 @@ def _train_in(root: Path, config: TrainConfig) -> None:
     sys.stdout.write(f"bundle: {folder.bundle}\n")
 
 
-@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="predict")
+@hydra.main(**VERSION_BASE, config_path=str(conf_dir()), config_name="predict")
 def _predict(composed: DictConfig) -> None:
     with _one_line_errors():
         config = to_dataclass(composed, PredictConfig)

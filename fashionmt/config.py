@@ -242,14 +242,14 @@ class LossConfig:
 class OptimConfig:
     """AdamW, linear warm-up, cosine decay to zero."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     pretrained_learning_rate: float = 1e-4
     """Of the towers that start from trained weights."""
     weight_decay: float = 0.05
     warmup_fraction: float = 0.1
     clip_norm: float = 1.0
     """The gradients' norm is cut to this."""
-    batch_size: int = 64
+    batch_size: int = 32
     augment: bool = True
     """Flip, shift and zoom the training pictures."""
 

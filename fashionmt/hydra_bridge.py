@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import hydra
 import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.utils import instantiate
@@ -12,6 +13,11 @@ from fashionmt.config import PredictConfig, TrainConfig
 from fashionmt.errors import UserError
 
 C = TypeVar("C")
+
+HYDRA_1_3 = hydra.__version__.startswith("1.3.")
+
+VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if HYDRA_1_3 else {}
+"""For `hydra.main` and `initialize`: Hydra 1.3 warns where it is not given, Hydra 1.4 where it is."""
 
 LOGGER_TARGETS = ("pytorch_lightning.loggers.", "fashionmt.training.")
 """A config may build these and nothing else: `_target_` is a call of whatever it names."""
@@ -26,9 +32,9 @@ def register_schemas() -> None:
 
 def register_resolvers() -> None:
     """`${run_folder:<resume>,<new>}`: the folder of the run to resume, or a new one."""
-    OmegaConf.register_new_resolver(
-        "run_folder", lambda resume, new: resume if resume is not None else new, replace=True
-    )
+    # OmegaConf 2.4, of Hydra 1.4, renames it and warns of the old name.
+    register: Any = OmegaConf.register_new_resolver if HYDRA_1_3 else OmegaConf.register_resolver
+    register("run_folder", lambda resume, new: resume if resume is not None else new, replace=True)
 
 
 def to_dataclass(config: DictConfig, kind: type[C]) -> C:

@@ -11,7 +11,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
 from fashionmt.config import TrainConfig
-from fashionmt.hydra_bridge import register_resolvers, register_schemas, to_dataclass
+from fashionmt.hydra_bridge import VERSION_BASE, register_resolvers, register_schemas, to_dataclass
 from fashionmt.paths import conf_dir
 
 TOP = Path(__file__).resolve().parents[1]
@@ -55,7 +55,7 @@ def compose() -> Callable[..., TrainConfig]:
     register_resolvers()
 
     def composed(*overrides: str) -> TrainConfig:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        with initialize_config_dir(str(conf_dir()), **VERSION_BASE):
             return to_dataclass(hydra_compose("train", [*SMALL, *overrides]), TrainConfig)
 
     return composed

@@ -9,7 +9,15 @@ from hydra import initialize_config_dir
 
 from fashionmt.config import PredictConfig, TrainConfig
 from fashionmt.errors import UserError
-from fashionmt.hydra_bridge import build_loggers, from_yaml, register_resolvers, register_schemas, to_dataclass, to_yaml
+from fashionmt.hydra_bridge import (
+    VERSION_BASE,
+    build_loggers,
+    from_yaml,
+    register_resolvers,
+    register_schemas,
+    to_dataclass,
+    to_yaml,
+)
 from fashionmt.paths import conf_dir
 
 FILES = sorted(conf_dir().glob("**/*.yaml"))
@@ -30,7 +38,7 @@ def test_train_and_predict_are_the_only_primary_configs() -> None:
 
 def test_predict_composes() -> None:
     register_schemas()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with initialize_config_dir(str(conf_dir()), **VERSION_BASE):
         assert to_dataclass(hydra_compose("predict"), PredictConfig) == PredictConfig()
 
 
