@@ -22,7 +22,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bin_folder = root / "env" / ("Scripts" if sys.platform == "win32" else "bin")
     install = [sys.executable, "-m", "pip", "--python", str(bin_folder / "python"), "install", "--no-deps", "-q"]
     subprocess.run([*install, "--no-index", str(wheel)], check=True, capture_output=True, timeout=120)
-    (packages,) = (root / "env").glob("lib*/**/site-packages")
+    packages = min((root / "env").glob("lib*/**/site-packages"))  # lib64 may link to lib
     # A .pth adds the packages but not their own .pth files, so the editable install of this checkout stays unseen.
     (packages / "others.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     return bin_folder
