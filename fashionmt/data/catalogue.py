@@ -1,5 +1,6 @@
 """A catalogue as its owner wrote it: ids, titles, picture files, labels, and what had to be repaired to read them."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,10 +61,13 @@ class PictureFolder:
             return None, None
         if "\0" in name:
             return None, "names a picture with a NUL byte"
+        plain = self.root / name
+        if name == plain.name and not os.path.islink(plain):
+            return plain, None  # directly in the folder: nothing to resolve, and most catalogues are so
         # Path.resolve follows links too, so neither "..", an absolute path nor a link leads out of the folder.
         # Past a loop of links it gives up with ".." and links still in: a second pass then differs, or it raises.
         try:
-            file = (self.root / name).resolve()
+            file = plain.resolve()
             looped = file.resolve() != file
         except RuntimeError:
             looped = True
@@ -142,7 +146,11 @@ class CatalogueFiles:
             return cls(drawn.catalogue, drawn.images)
         if config.catalogue is None:
             raise UserError("data.catalogue", "not set", "Set data.catalogue=<file.csv or file.parquet>")
-        return cls(Path(config.catalogue), None if config.images is None else Path(config.images))
+        catalogue = Path(config.catalogue)
+        if not catalogue.is_file():
+            repair = "Set data.catalogue=<file>, or for fashion_products FASHIONMT_DATA=<folder>"
+            raise UserError(str(catalogue), "no such catalogue", repair)
+        return cls(catalogue, None if config.images is None else Path(config.images))
 
 
 def read_catalogue(files: CatalogueFiles, config: DataConfig) -> tuple[list[CatalogueRow], Findings]:

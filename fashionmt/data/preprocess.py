@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import threading
 import warnings
 from pathlib import Path
@@ -67,8 +68,10 @@ class PictureError(Exception):
 
 def read_encoded(path: Path, config: PreprocessConfig) -> bytes:
     """A picture's file, or the beginning of one that is too large, which `decode_picture` then refuses."""
+    limit = int(config.max_megabytes * 1e6) + 1
     with path.open("rb") as file:
-        return file.read(int(config.max_megabytes * 1e6) + 1)
+        # Asked for its own size, as a read of the limit would set all of that aside first.
+        return file.read(min(limit, os.fstat(file.fileno()).st_size))
 
 
 def decode_picture(encoded: bytes, config: PreprocessConfig) -> Pixels:

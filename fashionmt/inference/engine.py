@@ -3,7 +3,7 @@
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit,
 from fashionmt.data.tokens import EncodedTitles, encode_titles
 from fashionmt.inference.items import Item, ItemTags, Picture, Tag
 
+READS = {"image": "a picture", "text": "a title"}
 AHEAD = 2  # batches prepared in advance: enough to hide a slow one, little enough to hold in memory
 
 
@@ -53,16 +54,17 @@ class TaggingEngine:
     def stream(self, items: Iterable[Item]) -> Iterator[ItemTags]:
         """As `tag`, but lazily: a catalogue of any size in bounded memory."""
         source = iter(items)
-        batches = iter(lambda: list(itertools.islice(source, self.batch_size)), [])
-        # One thread: Pillow frees the interpreter while it decodes, and decoding is a tenth of the model's work.
+        # One thread reads, decodes and tokenises, all of which frees the interpreter or is short beside the model.
         with ThreadPoolExecutor(1) as pool:
-            waiting: deque[Future[PreparedBatch]] = deque()
-            for batch in batches:
-                waiting.append(pool.submit(self.prepare, batch))
-                if len(waiting) > AHEAD:
-                    yield from self.answer(waiting.popleft().result())
-            while waiting:
-                yield from self.answer(waiting.popleft().result())
+            waiting = deque(pool.submit(self._prepare_next, source) for _ in range(AHEAD))
+            while (prepared := waiting.popleft().result()) is not None:
+                waiting.append(pool.submit(self._prepare_next, source))
+                yield from self.answer(prepared)
+
+    def _prepare_next(self, source: Iterator[Item]) -> PreparedBatch | None:
+        """The next batch, or None where `source` has ended."""
+        items = list(itertools.islice(source, self.batch_size))
+        return self.prepare(items) if items else None
 
     def prepare(self, items: list[Item]) -> PreparedBatch:
         """Decode and tokenise."""
@@ -79,19 +81,16 @@ class TaggingEngine:
         return PreparedBatch(items, [problem for _, problem in read], inputs, batch)
 
     @torch.inference_mode()
-    def answer(self, prepared: PreparedBatch) -> Iterator[ItemTags]:
+    def answer(self, prepared: PreparedBatch) -> list[ItemTags]:
         """Run the model on a prepared batch."""
         answers = iter(self._forward(prepared.batch) if prepared.batch is not None else [])
-        modalities = " or ".join(self.bundle.tagger.modalities)
-        unreadable = f"nothing to read: the model needs {modalities}".replace("image", "a picture").replace(
-            "text", "a title"
-        )
-        return iter(
-            [
-                ItemTags(item.id, next(answers) if inputs else {}, inputs, problem, None if inputs else unreadable)
-                for item, inputs, problem in zip(prepared.items, prepared.inputs, prepared.image_problems, strict=True)
-            ]
-        )
+        needed = " or ".join(READS[name] for name in self.bundle.tagger.modalities)
+        problem = f"nothing to read: the model needs {needed}"
+        rows = zip(prepared.items, prepared.inputs, prepared.image_problems, strict=True)
+        return [
+            ItemTags(item.id, next(answers) if inputs else {}, inputs, image_problem, None if inputs else problem)
+            for item, inputs, image_problem in rows
+        ]
 
     def _forward(self, batch: Batch) -> list[dict[str, Tag]]:
         with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
