@@ -84,6 +84,8 @@ class DataConfig:
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     missing_titles: list[str] = field(default_factory=lambda: [""])
     attributes: dict[str, AttributeConfig] = field(default_factory=dict)
+    learn: list[str] | None = None
+    """Which of `attributes` to learn, null for all; a name that is not among them is a column as it stands."""
     min_count: int = 2
     """A class with fewer training rows than this is too rare to learn."""
     rare: str = "mask"
@@ -97,6 +99,8 @@ class DataConfig:
         if "{id}" not in self.picture_pattern:
             wrong = "every item would have the same picture"
             raise UserError(f"data.picture_pattern={self.picture_pattern}", wrong, "Put {id} into it")
+        if self.learn is not None:
+            self.attributes = {name: self.attributes.get(name, AttributeConfig()) for name in self.learn}
         if not self.attributes:
             raise UserError("data.attributes", "no attribute is declared", "Declare at least one to learn")
         for name, attribute in self.attributes.items():

@@ -49,6 +49,12 @@ def test_a_tower_can_be_swapped_and_tuned(compose: Callable[..., TrainConfig]) -
     assert config.model.fusion.kind == "gated"
 
 
+def test_learn_chooses_among_the_attributes_and_adds_columns(compose: Callable[..., TrainConfig]) -> None:
+    config = compose("data=catalogue", "data.catalogue=x.csv", "data.learn=[season,type]")
+    assert list(config.data.attributes) == ["season", "type"]
+    assert config.data.column_of("type") == "type"
+
+
 def test_one_tower_models_have_one_tower(compose: Callable[..., TrainConfig]) -> None:
     assert compose("model=image_only").model.text is None
     assert compose("model=text_only").model.image is None
