@@ -1,5 +1,6 @@
 """Between Hydra and the plain dataclasses of `config`: schemas registered, configs converted, targets guarded."""
 
+import functools
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -23,6 +24,7 @@ LOGGER_TARGETS = ("pytorch_lightning.loggers.", "fashionmt.training.")
 """A config may build these and nothing else: `_target_` is a call of whatever it names."""
 
 
+@functools.cache  # Hydra 1.4 warns of a name that is stored twice
 def register_schemas() -> None:
     """Make `train_schema` and `predict_schema` known, so that a misspelt key is refused while composing."""
     store = ConfigStore.instance()
