@@ -72,7 +72,7 @@ class TaggerModule(pl.LightningModule):
         """Log every task's term and the metrics."""
         self._log_losses(self.val_means, "val")
         found = {f"val/{name}": value for name, value in self.metrics.compute().items()}
-        self.log_dict(found, sync_dist=False)
+        self.log_dict(found)
         self.metrics.reset()
 
     def configure_optimizers(self) -> Any:

@@ -55,7 +55,8 @@ def run_training(config: TrainConfig, folder: RunFolder, loggers: Sequence[Logge
         # There only if a run was killed between its bundle and its metrics.
         shutil.rmtree(folder.bundle, ignore_errors=True)
         save_bundle(bundle, folder.bundle)
-        finish(folder, bundle, loggers, seconds=time.monotonic() - began)
+        # Of this process: a resumed run says so, as the seconds before the kill are not known.
+        finish(folder, bundle, loggers, {"seconds": round(time.monotonic() - began, 1), "resumed": resume})
         return bundle.metrics
     return {}
 
@@ -215,13 +216,13 @@ def _provenance(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
     }
 
 
-def finish(folder: RunFolder, bundle: Bundle, loggers: Sequence[Logger], seconds: float) -> None:
+def finish(folder: RunFolder, bundle: Bundle, loggers: Sequence[Logger], timing: dict[str, Any]) -> None:
     """Write and show the results; the run has ended."""
     for logger in loggers:
         rows = bundle.metrics["attributes"].items()
         flat = {f"test/{kind}/{name}": row[kind] for name, row in rows for kind in ("accuracy", "macro_f1")}
         logger.log_metrics(flat | {"test/exact_match": bundle.metrics["exact_match"]})
         logger.finalize("success")
-    write_json(folder.metrics, bundle.metrics | {"seconds": round(seconds, 1)})
+    write_json(folder.metrics, bundle.metrics | timing)
     folder.resume_checkpoint.unlink(missing_ok=True)
     print_results(bundle.metrics)

@@ -43,8 +43,7 @@ class EpochLines(Callback):
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The rate is of training alone."""
-        if not trainer.sanity_checking:
-            self._rate = self._items * trainer.world_size / (time.monotonic() - self._epoch_began)
+        self._rate = self._items * trainer.world_size / (time.monotonic() - self._epoch_began)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log and print."""
