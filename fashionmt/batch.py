@@ -1,6 +1,7 @@
 """What travels between data, model and loss: every tensor's shape and dtype, written once.
 
-B items, H x W picture pixels, T tokens of the longest title in the batch, C classes of an attribute, D fused features.
+B items, H x W picture pixels, T tokens and G n-grams of the titles with most of them in the batch, C classes of an
+attribute, D fused features.
 """
 
 from dataclasses import dataclass, fields
@@ -21,6 +22,10 @@ class Batch:
     """int64 (B, T), padded to the batch's longest title; T is at least 1."""
     token_mask: Tensor
     """bool (B, T), True on real tokens."""
+    ngram_ids: Tensor
+    """int64 (B, G), padded with 0; G is at least 1."""
+    ngram_weights: Tensor
+    """float (B, G), 0 past the end."""
     has_title: Tensor
     """bool (B,)."""
     labels: dict[str, Tensor]

@@ -1,7 +1,8 @@
 """The bundle: everything a trained tagger needs to tag, in one folder that can be handed on.
 
-`model.safetensors`, `bundle.json`, `tokenizer.json` (with a text tower) and `README.md`, the model card. No pickle, no
-code, and nothing is instantiated from a name inside it. A mismatch is an error, never a silent repair.
+`model.safetensors`, `bundle.json`, `tokenizer.json` (with a text tower), `ngrams.safetensors` (with a wide path) and
+`README.md`, the model card. No pickle, no code, and nothing is instantiated from a name inside it. A mismatch is an
+error, never a silent repair.
 """
 
 import hashlib
@@ -11,19 +12,32 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
+import safetensors.numpy
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.config import FusionConfig, ImageTowerConfig, ModelConfig, PreprocessConfig, TextTowerConfig
+from fashionmt.config import (
+    FusionConfig,
+    ImageTowerConfig,
+    ModelConfig,
+    PreprocessConfig,
+    TextTowerConfig,
+    WidePathConfig,
+)
 from fashionmt.data.catalogue import ColumnMap
+from fashionmt.data.ngrams import NgramVocabulary
+from fashionmt.data.titles import TitleEncoder
 from fashionmt.errors import UserError
 from fashionmt.model.tagger import Tagger, rebuild_tagger
 
 FORMAT = 1
-WEIGHTS, DESCRIPTION, TOKENIZER, CARD = "model.safetensors", "bundle.json", "tokenizer.json", "README.md"
+WEIGHTS, DESCRIPTION, CARD = "model.safetensors", "bundle.json", "README.md"
+TOKENIZER, NGRAMS = "tokenizer.json", "ngrams.safetensors"
+FILES = (WEIGHTS, TOKENIZER, NGRAMS)
 PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".pickle", ".pkl", ".pt", ".pt2", ".pth"}
 KEYS = {
     "format",
@@ -45,7 +59,7 @@ class Bundle:
     """A tagger with all that belongs to it."""
 
     tagger: Tagger
-    tokenizer: Tokenizer | None
+    titles: TitleEncoder
     spaces: dict[str, LabelSpace]
     preprocess: PreprocessConfig
     columns: ColumnMap
@@ -62,8 +76,10 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     folder.mkdir(parents=True)
     state = {name: value.detach().cpu().contiguous() for name, value in bundle.tagger.state_dict().items()}
     save_file(state, folder / WEIGHTS)
-    if bundle.tokenizer is not None:
-        (folder / TOKENIZER).write_text(bundle.tokenizer.to_str(), encoding="utf-8")
+    if bundle.titles.tokenizer is not None:
+        (folder / TOKENIZER).write_text(bundle.titles.tokenizer.to_str(), encoding="utf-8")
+    if (ngrams := bundle.titles.ngrams) is not None:
+        safetensors.numpy.save_file({"hashes": ngrams.hashes, "idf": ngrams.idf}, folder / NGRAMS)
     (folder / CARD).write_text(_model_card(bundle), encoding="utf-8")
     description = _describe(bundle)
     description["sha256"] = {DESCRIPTION: _description_digest(description)} | _digests(folder)
@@ -75,7 +91,7 @@ def read_bundle(folder: Path) -> Bundle:
     stored = _description(folder)
     _refuse_pickles(folder)
     for name, digest in stored["sha256"].items():
-        if name not in (WEIGHTS, TOKENIZER):
+        if name not in FILES:
             raise _damaged(folder, f"lists the unknown file {name!r}")
         if not (folder / name).is_file():
             raise _damaged(folder, f"{name} is missing")
@@ -143,12 +159,14 @@ def _refuse_pickles(folder: Path) -> None:
 def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
     spaces = {space["attribute"]: LabelSpace.from_json(space) for space in stored["label_spaces"]}
     classes = {name: len(space) for name, space in spaces.items()}
-    tagger = rebuild_tagger(_model_config(stored["model"]), classes, stored["text_encoder"])
+    config = _model_config(stored["model"])
+    titles = _titles(folder, config)
+    tagger = rebuild_tagger(config, classes, stored["text_encoder"], titles.vocabulary_sizes()[1])
     tagger.load_state_dict(_finite(load_file(folder / WEIGHTS)), strict=True)
     columns = stored["columns"] | {"missing_titles": tuple(stored["columns"]["missing_titles"])}
     return Bundle(
         tagger=tagger.eval(),
-        tokenizer=_tokenizer(folder / TOKENIZER) if tagger.text is not None else None,
+        titles=titles,
         spaces=spaces,
         preprocess=PreprocessConfig(**stored["preprocess"]),
         columns=ColumnMap(**columns),
@@ -160,9 +178,28 @@ def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
 
 def _model_config(stored: Mapping[str, Any]) -> ModelConfig:
     parts: dict[str, Any] = dict(stored)
-    for name, kind in (("image", ImageTowerConfig), ("text", TextTowerConfig), ("fusion", FusionConfig)):
+    kinds = {"image": ImageTowerConfig, "text": TextTowerConfig, "wide": WidePathConfig, "fusion": FusionConfig}
+    for name, kind in kinds.items():
         parts[name] = kind(**parts[name]) if parts[name] is not None else None
     return ModelConfig(**parts)
+
+
+def _titles(folder: Path, config: ModelConfig) -> TitleEncoder:
+    return TitleEncoder(
+        _tokenizer(folder / TOKENIZER) if config.text is not None else None,
+        _ngrams(folder / NGRAMS) if config.wide is not None else None,
+    )
+
+
+def _ngrams(path: Path) -> NgramVocabulary:
+    if not path.is_file():
+        raise ValueError(f"{path.name} is missing")
+    stored = safetensors.numpy.load_file(path)
+    hashes, idf = stored["hashes"], stored["idf"]
+    ascending = hashes.ndim == 1 and hashes.dtype == np.int64 and bool((np.diff(hashes) > 0).all())
+    if not ascending or idf.shape != hashes.shape or idf.dtype != np.float32 or not np.isfinite(idf).all():
+        raise ValueError(f"{path.name} holds no n-gram vocabulary")
+    return NgramVocabulary(hashes, idf)
 
 
 def _tokenizer(path: Path) -> Tokenizer:
@@ -186,7 +223,7 @@ def _description_digest(description: Mapping[str, Any]) -> str:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    return {name: _sha256(folder / name) for name in (WEIGHTS, TOKENIZER) if (folder / name).is_file()}
+    return {name: _sha256(folder / name) for name in FILES if (folder / name).is_file()}
 
 
 def _sha256(path: Path) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from safetensors.torch import load_file, save_file
 from tiny import (
@@ -22,38 +25,41 @@ from tiny import (
     tiny_config,
     tiny_spaces,
     tiny_tagger,
-    tiny_tokenizer,
+    tiny_titles,
 )
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.bundle import Bundle, read_bundle, save_bundle
 from fashionmt.config import PreprocessConfig, TextTowerConfig
-from fashionmt.data import ColumnMap
+from fashionmt.data import ColumnMap, TitleEncoder
 from fashionmt.errors import UserError
 from fashionmt.model import pretrained_tokenizer
 
 _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
 
-KINDS = ("both", "image", "text", "gated", "pretrained")
+KINDS = ("both", "image", "text", "gated", "pretrained", "wide")
 Json = dict[str, Any]
 
 
 def _bundle(kind: str, tmp_path: Path) -> Bundle:
     config = tiny_config(
-        image=kind not in ("text", "pretrained"), text=kind != "image", kind="gated" if kind == "gated" else "concat"
+        image=kind not in ("text", "pretrained", "wide"),
+        text=kind != "image",
+        wide=kind == "wide",
+        kind="gated" if kind == "gated" else "concat",
     )
-    tokenizer = tiny_tokenizer() if config.text is not None else None
+    titles = tiny_titles(wide=kind == "wide") if config.text is not None else TitleEncoder(None, None)
     if kind == "pretrained":
         save_tiny_bert(tmp_path / "bert")
         config.text = TextTowerConfig(pretrained=str(tmp_path / "bert"), max_tokens=12)
-        tokenizer = pretrained_tokenizer(str(tmp_path / "bert"), 12)
+        titles = TitleEncoder(pretrained_tokenizer(str(tmp_path / "bert"), 12), None)
     tagger = tiny_tagger(config)
     if tagger.image is not None:
         with torch.no_grad():
             tagger.train()(random_batch())  # running means and variances of their own
     return Bundle(
         tagger=tagger.eval(),
-        tokenizer=tokenizer,
+        titles=titles,
         spaces=tiny_spaces(),
         preprocess=PreprocessConfig(height=32, width=32, formats=["PNG"], max_megapixels=3.5),
         columns=ColumnMap("nr", "Bezeichnung", None, "{id}_1.png", ("", "n/a")),
@@ -65,8 +71,8 @@ def _bundle(kind: str, tmp_path: Path) -> Bundle:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    """A bundle of a text tagger: the fastest that has every file."""
-    save_bundle(_bundle("text", tmp_path), tmp_path / "bundle")
+    """A bundle of a text tagger with a wide path: the fastest that has every file."""
+    save_bundle(_bundle("wide", tmp_path), tmp_path / "bundle")
     return tmp_path / "bundle"
 
 
@@ -126,10 +132,14 @@ def test_it_comes_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
     assert torch.equal(output_again.embedding, output.embedding)
     assert all(torch.equal(output_again.logits[name], output.logits[name]) for name in CLASSES)
 
-    assert (again.tokenizer is None) == (bundle.tokenizer is None) == (kind == "image")
-    if bundle.tokenizer is not None and again.tokenizer is not None:
-        assert again.tokenizer.to_str() == bundle.tokenizer.to_str()
-        assert again.tokenizer.encode("Red shoe").ids == bundle.tokenizer.encode("Red shoe").ids
+    titles, titles_again = bundle.titles, again.titles
+    assert (titles_again.tokenizer is None) == (titles.tokenizer is None) == (kind == "image")
+    if titles.tokenizer is not None and titles_again.tokenizer is not None:
+        assert titles_again.tokenizer.to_str() == titles.tokenizer.to_str()
+    assert (titles_again.ngrams is None) == (titles.ngrams is None) == (kind != "wide")
+    if titles.ngrams is not None and titles_again.ngrams is not None:
+        assert np.array_equal(titles_again.ngrams.hashes, titles.ngrams.hashes)
+        assert np.array_equal(titles_again.ngrams.idf, titles.ngrams.idf)
     for field in ("spaces", "preprocess", "columns", "temperatures", "metrics", "provenance"):
         assert getattr(again, field) == getattr(bundle, field)
     assert again.tagger.config == bundle.tagger.config
@@ -141,8 +151,9 @@ def test_what_was_read_is_written_as_the_same_bytes(kind: str, tmp_path: Path) -
     save_bundle(read_bundle(tmp_path / "first"), tmp_path / "second")
     first = {path.name: path.read_bytes() for path in (tmp_path / "first").iterdir()}
     assert {path.name: path.read_bytes() for path in (tmp_path / "second").iterdir()} == first
-    tokenizer = {"tokenizer.json"} if kind != "image" else set()
-    assert first.keys() == {"model.safetensors", "bundle.json", "README.md"} | tokenizer
+    titles = {"tokenizer.json"} if kind != "image" else set()
+    titles |= {"ngrams.safetensors"} if kind == "wide" else set()
+    assert first.keys() == {"model.safetensors", "bundle.json", "README.md"} | titles
 
 
 def test_a_pretrained_bundle_no_longer_needs_the_folder_it_began_with(tmp_path: Path) -> None:
@@ -180,13 +191,13 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert "no such folder" in _refusal(tmp_path / "gone")
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "bundle.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "ngrams.safetensors", "bundle.json"])
 def test_a_missing_file_is_refused_by_name(saved: Path, name: str) -> None:
     (saved / name).unlink()
     assert name in _refusal(saved)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "bundle.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "ngrams.safetensors", "bundle.json"])
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
 def test_a_truncated_file_is_refused_by_name(saved: Path, name: str, kept: float) -> None:
     content = (saved / name).read_bytes()
@@ -194,7 +205,7 @@ def test_a_truncated_file_is_refused_by_name(saved: Path, name: str, kept: float
     assert name in _refusal(saved)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "ngrams.safetensors"])
 def test_one_changed_byte_is_refused(saved: Path, name: str) -> None:
     content = bytearray((saved / name).read_bytes())
     content[-3] ^= 1
@@ -333,6 +344,29 @@ def test_weights_without_a_tensor_or_with_one_too_many_are_refused_by_name(saved
 def test_a_tokenizer_that_is_none_is_refused(saved: Path, content: bytes) -> None:
     _replace_file(saved, "tokenizer.json", content)
     assert "tokenizer.json" in _refusal(saved)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.update(hashes=d["hashes"][::-1].copy()),  # the weights' rows would belong to other words
+        lambda d: d.update(hashes=d["hashes"].astype(np.int32)),
+        lambda d: d.update(idf=d["idf"][:-1].copy()),
+        lambda d: d.update(idf=d["idf"] * np.float32("nan")),
+        lambda d: d.pop("idf"),
+    ],
+)
+def test_ngrams_that_are_none_are_refused(saved: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    stored = safetensors.numpy.load_file(saved / "ngrams.safetensors")
+    change(stored)
+    _replace_file(saved, "ngrams.safetensors", safetensors.numpy.save(stored))
+    assert re.search("ngrams|idf", _refusal(saved))
+
+
+def test_ngrams_that_are_neither_listed_nor_there_are_refused(saved: Path) -> None:
+    (saved / "ngrams.safetensors").unlink()
+    _describe(saved, lambda d: d["sha256"].pop("ngrams.safetensors"))
+    assert "ngrams.safetensors" in _refusal(saved)
 
 
 def test_a_tokenizer_that_is_neither_listed_nor_there_is_refused(saved: Path) -> None:

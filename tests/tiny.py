@@ -7,47 +7,54 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from tokenizers import Tokenizer
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch
-from fashionmt.config import FusionConfig, ImageTowerConfig, ModelConfig, TextTowerConfig
-from fashionmt.data import CatalogueDataset, learn_tokenizer
+from fashionmt.config import FusionConfig, ImageTowerConfig, ModelConfig, TextTowerConfig, WidePathConfig
+from fashionmt.data import CatalogueDataset, NgramVocabulary, TitleEncoder, learn_tokenizer
 from fashionmt.data.dataset import ItemArrays
+from fashionmt.data.ngrams import NgramArrays
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
-from fashionmt.data.tokens import EncodedTitles
+from fashionmt.data.titles import EncodedTitles
+from fashionmt.data.tokens import TokenArrays
 from fashionmt.model import Tagger, build_tagger
 
 CLASSES = {"colour": 4, "season": 3}
 SIDE = 32
 VOCABULARY = 40
+NGRAMS = 30
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "blue", "shirt", "shoe", "for", "men")
 AWKWARD = ("type", "training", "forward", "keys", "empty", "items", "parameters")
 """Attribute names that nn.Module, or a dict of modules, has a use for already."""
 
 
-def tiny_config(image: bool = True, text: bool = True, kind: str = "concat", **changes: Any) -> ModelConfig:
+def tiny_config(
+    image: bool = True, text: bool = True, kind: str = "concat", wide: bool = False, **changes: Any
+) -> ModelConfig:
     """A model of hidden size 16 without any dropout."""
     return ModelConfig(
         image=ImageTowerConfig() if image else None,
         text=TextTowerConfig(hidden_size=16, layers=1, heads=2, max_tokens=12, dropout=0.0) if text else None,
+        wide=WidePathConfig() if wide else None,
         fusion=FusionConfig(kind=kind, size=16, dropout=0.0),
         **{"drop_image": 0.0, "drop_title": 0.0, **changes},
     )
 
 
 def tiny_tagger(config: ModelConfig | None = None, classes: Mapping[str, int] = CLASSES, seed: int = 0) -> Tagger:
-    """In evaluation mode, its missing embeddings not zero, so that a test sees them."""
+    """In evaluation mode, its missing embeddings and wide path not zero, so that a test sees them."""
     torch.manual_seed(seed)
-    tagger = build_tagger(config or tiny_config(), classes, VOCABULARY).eval()
+    tagger = build_tagger(config or tiny_config(), classes, (VOCABULARY, NGRAMS)).eval()
     with torch.no_grad():
+        if tagger.wide is not None:
+            tagger.wide.weight.weight[1:].normal_()
         for vector in tagger.missing.vectors.values():
             vector.normal_()
     return tagger
 
 
 def random_batch(count: int = 6, seed: int = 0, classes: Mapping[str, int] = CLASSES) -> Batch:
-    """Every item has a picture, a title of 1 to 6 tokens, and a label or none."""
+    """Every item has a picture, a title of 1 to 6 tokens and 4 n-grams, and a label or none."""
     draw = torch.Generator().manual_seed(seed)
     lengths = torch.randint(1, 7, (count,), generator=draw)
     lengths[0] = 6
@@ -56,6 +63,8 @@ def random_batch(count: int = 6, seed: int = 0, classes: Mapping[str, int] = CLA
         has_image=torch.ones(count, dtype=torch.bool),
         token_ids=torch.randint(2, VOCABULARY, (count, 6), generator=draw),
         token_mask=torch.arange(6) < lengths[:, None],
+        ngram_ids=torch.randint(1, NGRAMS, (count, 4), generator=draw),
+        ngram_weights=torch.rand(count, 4, generator=draw),
         has_title=torch.ones(count, dtype=torch.bool),
         labels={name: torch.randint(-1, size, (count,), generator=draw) for name, size in classes.items()},
     )
@@ -72,9 +81,12 @@ def tiny_spaces(classes: Mapping[str, int] = CLASSES) -> dict[str, LabelSpace]:
     return {name: LabelSpace(name, tuple(f"{name} {i}" for i in range(size))) for name, size in classes.items()}
 
 
-def tiny_tokenizer() -> Tokenizer:
-    """A WordPiece tokenizer of a few words; its vocabulary is smaller than `VOCABULARY`."""
-    return learn_tokenizer(["red shirt", "blue shirt", "red shoe", "blue shoe"] * 2, VOCABULARY, 12)
+def tiny_titles(wide: bool = False) -> TitleEncoder:
+    """A WordPiece tokenizer of a few words, its vocabulary smaller than `VOCABULARY`, and `NGRAMS` of their n-grams."""
+    titles = ["red shirt", "blue shirt", "red shoe", "blue shoe"] * 2
+    learned = NgramVocabulary.learn(titles, 1)
+    ngrams = NgramVocabulary(learned.hashes[: NGRAMS - 1], learned.idf[: NGRAMS - 1])
+    return TitleEncoder(learn_tokenizer(titles, VOCABULARY, 12), ngrams if wide else None)
 
 
 def tiny_dataset(count: int, side: int = SIDE, seed: int = 0) -> CatalogueDataset:
@@ -86,7 +98,9 @@ def tiny_dataset(count: int, side: int = SIDE, seed: int = 0) -> CatalogueDatase
     return CatalogueDataset(
         ItemArrays(
             pictures=PictureCache(pixels, picture_row, [None] * count, [None] * count),
-            titles=EncodedTitles(draw.integers(2, VOCABULARY, (count, 6), dtype=np.int32), lengths),
+            titles=EncodedTitles(
+                TokenArrays(draw.integers(2, VOCABULARY, (count, 6), dtype=np.int32), lengths), NgramArrays.none(count)
+            ),
             labels={"row": np.arange(count), "colour": draw.integers(-1, 4, count)},
         ),
         np.arange(count),

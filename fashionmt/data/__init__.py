@@ -3,7 +3,9 @@
 from fashionmt.data.catalogue import CatalogueReader, CatalogueRow, ColumnMap
 from fashionmt.data.dataset import CatalogueDataset
 from fashionmt.data.findings import Findings
+from fashionmt.data.ngrams import NgramVocabulary
 from fashionmt.data.prepare import PreparedData, prepare_data
+from fashionmt.data.titles import TitleEncoder
 from fashionmt.data.tokens import learn_tokenizer
 
 __all__ = [
@@ -12,7 +14,9 @@ __all__ = [
     "CatalogueRow",
     "ColumnMap",
     "Findings",
+    "NgramVocabulary",
     "PreparedData",
+    "TitleEncoder",
     "learn_tokenizer",
     "prepare_data",
 ]

@@ -13,7 +13,7 @@ from fashionmt.batch import Batch
 from fashionmt.data.labels import Labels
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
 from fashionmt.data.splits import Rows
-from fashionmt.data.tokens import EncodedTitles
+from fashionmt.data.titles import EncodedTitles
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,27 @@ class ItemArrays:
         pixels = np.zeros((len(rows), *self.pictures.pixels.shape[1:]), dtype=np.uint8)
         pixels[there] = self.pictures.pixels[picture_row[there]]
         labels = {name: column[rows] for name, column in self.labels.items()}
-        return make_batch(pixels, there, self.titles.take(rows), labels)
+        return make_batch(pixels, there, self.titles, rows, labels)
 
 
 def make_batch(
     pixels: npt.NDArray[np.uint8],
     has_image: npt.NDArray[np.bool_],
     titles: EncodedTitles,
+    rows: Rows,
     labels: dict[str, npt.NDArray[np.int64]],
 ) -> Batch:
-    """Tensors for B items: `pixels` (B, H, W, 3), `has_image` (B,), B titles and labels (B,) by attribute."""
-    longest = max(1, int(titles.lengths.max()))
+    """Tensors of B items: `pixels` (B, H, W, 3), `has_image` (B,), the titles `rows` (B,), labels (B,) by attribute."""
+    token_ids, token_mask = titles.tokens.padded(rows)
+    ngram_ids, ngram_weights = titles.ngrams.padded(rows)
     return Batch(
         pixels=torch.from_numpy(pixels),
         has_image=torch.from_numpy(has_image),
-        token_ids=torch.from_numpy(titles.ids[:, :longest].astype(np.int64)),
-        token_mask=torch.from_numpy(np.arange(longest) < titles.lengths[:, None]),
-        has_title=torch.from_numpy(titles.lengths > 0),
+        token_ids=torch.from_numpy(token_ids),
+        token_mask=torch.from_numpy(token_mask),
+        ngram_ids=torch.from_numpy(ngram_ids),
+        ngram_weights=torch.from_numpy(ngram_weights),
+        has_title=torch.from_numpy(titles.there(rows)),
         labels={name: torch.from_numpy(column) for name, column in labels.items()},
     )
 

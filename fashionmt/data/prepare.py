@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.config import DataConfig, PreprocessConfig
@@ -16,11 +15,11 @@ from fashionmt.data.findings import Findings
 from fashionmt.data.labels import learn_label_spaces
 from fashionmt.data.picture_cache import NO_ROW, PictureCache, open_pictures
 from fashionmt.data.splits import Rows, Split, families, make_split
-from fashionmt.data.tokens import EncodedTitles, encode_titles
+from fashionmt.data.titles import EncodedTitles, TitleEncoder
 from fashionmt.errors import UserError
 
-MakeTokenizer = Callable[[Sequence[str]], Tokenizer]
-"""Training titles -> a tokenizer."""
+LearnTitles = Callable[[Sequence[str]], TitleEncoder]
+"""Training titles -> how titles are read."""
 
 
 NEEDS = {
@@ -38,7 +37,7 @@ class PreparedData:
     ids: list[str]
     split: Split
     spaces: dict[str, LabelSpace]
-    tokenizer: Tokenizer | None
+    titles: TitleEncoder
     findings: Findings
     fingerprint: str
     """SHA-256 over ids, titles, labels and picture bytes: two runs with the same one saw the same data."""
@@ -53,7 +52,7 @@ def prepare_data(
     preprocess: PreprocessConfig,
     cache: Path,
     modalities: Collection[str],
-    make_tokenizer: MakeTokenizer,
+    learn_titles: LearnTitles,
     limit_items: int | None = None,
 ) -> PreparedData:
     """Read, repair, decode, split and encode a catalogue.
@@ -71,13 +70,13 @@ def prepare_data(
     split = _readable(split, rows, pictures, modalities, findings)
     labels = {name: [row.labels[name] for row in rows] for name in config.attributes}
     spaces, labels = learn_label_spaces(labels, split.train, config.min_count, config.rare, findings)
-    tokenizer, encoded = _encode(titles, split.train, make_tokenizer if "text" in modalities else None)
+    encoder, encoded = _encode(titles, split.train, learn_titles if "text" in modalities else None)
     return PreparedData(
         items=ItemArrays.encode(pictures, encoded, labels, spaces),
         ids=ids,
         split=split,
         spaces=spaces,
-        tokenizer=tokenizer,
+        titles=encoder,
         findings=findings,
         fingerprint=_fingerprint(rows, pictures),
     )
@@ -140,14 +139,14 @@ def _readable(
 
 
 def _encode(
-    titles: Sequence[str | None], train: Rows, make_tokenizer: MakeTokenizer | None
-) -> tuple[Tokenizer | None, EncodedTitles]:
-    """The tokenizer, learned from training titles alone, and every title encoded; none of it without a text tower."""
-    if make_tokenizer is None:
-        return None, EncodedTitles.none(len(titles))
-    training_titles = [title for row in train if (title := titles[row]) is not None]
-    tokenizer = make_tokenizer(training_titles)
-    return tokenizer, encode_titles(tokenizer, titles)
+    titles: Sequence[str | None], train: Rows, learn_titles: LearnTitles | None
+) -> tuple[TitleEncoder, EncodedTitles]:
+    """The encoder, learned from training titles alone, and every title encoded; nothing without a text tower."""
+    if learn_titles is None:
+        encoder = TitleEncoder(None, None)
+    else:
+        encoder = learn_titles([title for row in train if (title := titles[row]) is not None])
+    return encoder, encoder.encode(titles)
 
 
 def _fingerprint(rows: Sequence[CatalogueRow], pictures: PictureCache) -> str:

@@ -52,7 +52,7 @@ def padding_id(tokenizer: Tokenizer) -> int:
 
 
 @dataclass(frozen=True)
-class EncodedTitles:
+class TokenArrays:
     """Token ids of many titles, cut but not yet padded."""
 
     ids: npt.NDArray[np.int32]
@@ -60,17 +60,19 @@ class EncodedTitles:
     lengths: npt.NDArray[np.int64]
     """(titles,), 0 where there is no title."""
 
-    def take(self, rows: npt.NDArray[np.int64]) -> "EncodedTitles":
-        """Some of the titles, in that order."""
-        return EncodedTitles(self.ids[rows], self.lengths[rows])
+    def padded(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Ids of the titles `rows`, and which of them are real, each (len(rows), T) of the longest; T is at least 1."""
+        lengths = self.lengths[rows]
+        longest = max(1, int(lengths.max(initial=1)))
+        return self.ids[rows, :longest].astype(np.int64), np.arange(longest) < lengths[:, None]
 
     @classmethod
-    def none(cls, count: int) -> "EncodedTitles":
+    def none(cls, count: int) -> "TokenArrays":
         """No title at all, for a model that reads none."""
         return cls(np.zeros((count, 1), np.int32), np.zeros(count, np.int64))
 
 
-def encode_titles(tokenizer: Tokenizer, titles: Sequence[str | None]) -> EncodedTitles:
+def encode_tokens(tokenizer: Tokenizer, titles: Sequence[str | None]) -> TokenArrays:
     """Encode `titles`; a missing one, or one with nothing to read in it, has length 0."""
     encoded = [e.ids for e in tokenizer.encode_batch([title or "" for title in titles])]
     tokens = [ids if title else [] for ids, title in zip(encoded, titles, strict=True)]
@@ -79,4 +81,4 @@ def encode_titles(tokenizer: Tokenizer, titles: Sequence[str | None]) -> Encoded
     padded = np.full(shape, padding_id(tokenizer), dtype=np.int32)
     for row, ids in enumerate(tokens):
         padded[row, : len(ids)] = ids
-    return EncodedTitles(padded, lengths)
+    return TokenArrays(padded, lengths)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 
@@ -17,7 +18,7 @@ from fashionmt.batch import Batch
 from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.data.dataset import make_batch
 from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit, read_encoded, upright_rgb
-from fashionmt.data.tokens import EncodedTitles, encode_titles
+from fashionmt.data.titles import EncodedTitles
 from fashionmt.inference.items import Item, ItemTags, Picture, Tag
 
 READS = {"image": "a picture", "text": "a title"}
@@ -72,12 +73,12 @@ class TaggingEngine:
         encoded = self._titles(items)
         modalities = self.bundle.tagger.modalities
         there = [
-            {"image": picture is not None, "text": length > 0}
-            for (picture, _), length in zip(read, encoded.lengths, strict=True)
+            {"image": picture is not None, "text": bool(readable)}
+            for (picture, _), readable in zip(read, encoded.there(np.arange(len(items))), strict=True)
         ]
         inputs = [tuple(name for name in modalities if has[name]) for has in there]
         readable = [row for row, names in enumerate(inputs) if names]
-        batch = self._batch([read[row][0] for row in readable], encoded.take(np.array(readable))) if readable else None
+        batch = self._batch([read[row][0] for row in readable], encoded, np.array(readable)) if readable else None
         return PreparedBatch(items, [problem for _, problem in read], inputs, batch)
 
     @torch.inference_mode()
@@ -122,19 +123,18 @@ class TaggingEngine:
         return decode_picture(encoded, config)
 
     def _titles(self, items: list[Item]) -> EncodedTitles:
-        if self.bundle.tokenizer is None:
-            return EncodedTitles.none(len(items))
         missing = self.bundle.columns.missing_titles
         stripped = [(item.title or "").strip() for item in items]
-        return encode_titles(self.bundle.tokenizer, [None if title in missing else title for title in stripped])
+        return self.bundle.titles.encode([None if title in missing else title for title in stripped])
 
-    def _batch(self, pictures: list[Pixels | None], titles: EncodedTitles) -> Batch:
+    def _batch(self, pictures: list[Pixels | None], titles: EncodedTitles, rows: npt.NDArray[np.int64]) -> Batch:
         size = self.bundle.preprocess
         pixels = np.zeros((len(pictures), size.height, size.width, 3), dtype=np.uint8)
         for i, picture in enumerate(pictures):
             if picture is not None:
                 pixels[i] = picture
-        return make_batch(pixels, np.array([picture is not None for picture in pictures]), titles, labels={})
+        has_image = np.array([picture is not None for picture in pictures])
+        return make_batch(pixels, has_image, titles, rows, labels={})
 
 
 def load_bundle(folder: str | Path, batch_size: int = 64, precision: str = "32-true") -> TaggingEngine:

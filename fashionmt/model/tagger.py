@@ -12,6 +12,7 @@ from fashionmt.model.heads import Heads
 from fashionmt.model.image_tower import ImageTower, check_image_tower
 from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities
 from fashionmt.model.text_tower import TextTower, build_encoder, encoder_from_config
+from fashionmt.model.wide_path import WidePath
 
 
 class Tagger(nn.Module):
@@ -23,8 +24,10 @@ class Tagger(nn.Module):
         classes: Mapping[str, int],
         image: ImageTower | None,
         text: TextTower | None,
+        ngrams: int = 0,
     ) -> None:
-        """`classes`: attribute -> number of its learned classes. `build_tagger` makes the towers."""
+        """`classes`: attribute -> number of its learned classes. `ngrams`: how many the wide path knows.
+        `build_tagger` makes the towers."""
         super().__init__()
         self.config = config
         self.image = image
@@ -33,6 +36,7 @@ class Tagger(nn.Module):
         self.missing = MissingEmbeddings(sizes)
         self.fusion = build_fusion(sizes, config.fusion)
         self.heads = Heads(config.fusion.size, classes)
+        self.wide = WidePath(config.wide, ngrams, classes) if config.wide is not None else None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -45,7 +49,11 @@ class Tagger(nn.Module):
         if self.training:
             present = drop_modalities(present, {"image": self.config.drop_image, "text": self.config.drop_title})
         embedding = self.fusion(self.missing(self._features(batch), present))
-        return TaggerOutput(self.heads(embedding), embedding)
+        logits = self.heads(embedding)
+        if self.wide is not None:
+            wide = self.wide(batch.ngram_ids, batch.ngram_weights * present["text"].unsqueeze(1))
+            logits = {name: value + wide[name] for name, value in logits.items()}
+        return TaggerOutput(logits, embedding)
 
     def _present(self, batch: Batch) -> Present:
         there = {"image": batch.has_image, "text": batch.has_title}
@@ -74,17 +82,20 @@ def check_model(config: ModelConfig) -> None:
         check_image_tower(config.image)
 
 
-def build_tagger(config: ModelConfig, classes: Mapping[str, int], vocabulary: int) -> Tagger:
-    """A tagger to train: towers of random or pretrained weights. `vocabulary`: the tokenizer's size."""
+def build_tagger(config: ModelConfig, classes: Mapping[str, int], vocabularies: tuple[int, int]) -> Tagger:
+    """A tagger to train: towers of random or pretrained weights. `vocabularies`: ids of tokens and of n-grams."""
+    tokens, ngrams = vocabularies
     image = ImageTower(config.image) if config.image is not None else None
-    text = TextTower(build_encoder(config.text, vocabulary)) if config.text is not None else None
-    return Tagger(config, classes, image, text)
+    text = TextTower(build_encoder(config.text, tokens)) if config.text is not None else None
+    return Tagger(config, classes, image, text, ngrams)
 
 
-def rebuild_tagger(config: ModelConfig, classes: Mapping[str, int], encoder: dict[str, Any] | None) -> Tagger:
+def rebuild_tagger(
+    config: ModelConfig, classes: Mapping[str, int], encoder: dict[str, Any] | None, ngrams: int = 0
+) -> Tagger:
     """The same shape again, weights to be loaded: nothing is downloaded. `encoder`: what `encoder_config` gave."""
     if (config.text is None) != (encoder is None):
         raise ValueError("a text encoder without a text tower, or a text tower without an encoder")
     image = ImageTower(config.image, load_weights=False) if config.image is not None else None
     text = TextTower(encoder_from_config(encoder)) if encoder is not None else None
-    return Tagger(config, classes, image, text)
+    return Tagger(config, classes, image, text, ngrams)

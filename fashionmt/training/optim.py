@@ -12,34 +12,29 @@ from fashionmt.model import Tagger
 
 
 def build_optimizer(tagger: Tagger, config: OptimConfig) -> AdamW:
-    """AdamW over up to four groups: (pretrained, new) x (decayed, not); biases, norms and embeddings of what is
+    """AdamW over up to six groups: (new, pretrained, wide) x (decayed, not); biases, norms and embeddings of what is
     missing are vectors, and vectors are not decayed."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for pretrained, parameter in _parameters(tagger):
-        groups.setdefault((pretrained, parameter.ndim > 1), []).append(parameter)
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for rate, parameter in _parameters(tagger, config):
+        groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
     return AdamW(
         [
-            {
-                "params": parameters,
-                "lr": config.pretrained_learning_rate if pretrained else config.learning_rate,
-                "weight_decay": config.weight_decay if decayed else 0.0,
-            }
-            for (pretrained, decayed), parameters in groups.items()
+            {"params": parameters, "lr": rate, "weight_decay": config.weight_decay if decayed else 0.0}
+            for (rate, decayed), parameters in groups.items()
         ],
         fused=True,  # on two cores 5 ms a step for 15 M parameters instead of 35
     )
 
 
-def _parameters(tagger: Tagger) -> Iterator[tuple[bool, nn.Parameter]]:
-    """(whether it starts trained, parameter)."""
-    config = tagger.config
-    trained = {
-        "image": config.image is not None and config.image.starts_trained,
-        "text": config.text is not None and config.text.starts_trained,
-    }
+def _parameters(tagger: Tagger, config: OptimConfig) -> Iterator[tuple[float, nn.Parameter]]:
+    """(its learning rate, parameter)."""
+    rates = {"wide": config.wide_learning_rate}
+    for name, tower in (("image", tagger.config.image), ("text", tagger.config.text)):
+        if tower is not None and tower.starts_trained:
+            rates[name] = config.pretrained_learning_rate
     for name, parameter in tagger.named_parameters():
         if parameter.requires_grad:
-            yield trained.get(name.split(".")[0], False), parameter
+            yield rates.get(name.split(".")[0], config.learning_rate), parameter
 
 
 def build_scheduler(optimizer: AdamW, steps: int, warmup_fraction: float) -> LambdaLR:

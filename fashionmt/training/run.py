@@ -16,12 +16,11 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.trainer.states import TrainerStatus
-from tokenizers import Tokenizer
 
 import fashionmt
 from fashionmt.bundle import Bundle, save_bundle
-from fashionmt.config import TextTowerConfig, TrainConfig
-from fashionmt.data import ColumnMap, PreparedData, learn_tokenizer, prepare_data
+from fashionmt.config import ModelConfig, TrainConfig
+from fashionmt.data import ColumnMap, NgramVocabulary, PreparedData, TitleEncoder, learn_tokenizer, prepare_data
 from fashionmt.errors import UserError
 from fashionmt.model import build_tagger, check_model, pretrained_tokenizer
 from fashionmt.paths import cache_dir
@@ -64,17 +63,23 @@ def run_training(config: TrainConfig, folder: RunFolder, loggers: Sequence[Logge
 def load_data(config: TrainConfig) -> PreparedData:
     """The catalogue, prepared for the towers that the model has."""
     towers = {"image": config.model.image, "text": config.model.text}
-    make_tokenizer = partial(_make_tokenizer, config.model.text or TextTowerConfig())
+    learn_titles = partial(_learn_titles, config.model)
     modalities = [name for name, tower in towers.items() if tower is not None]
-    data = prepare_data(config.data, config.preprocess, cache_dir(), modalities, make_tokenizer, config.limit_items)
+    data = prepare_data(config.data, config.preprocess, cache_dir(), modalities, learn_titles, config.limit_items)
     print_data(data)
     return data
 
 
-def _make_tokenizer(config: TextTowerConfig, titles: Sequence[str]) -> Tokenizer:
-    if config.pretrained is not None:
-        return pretrained_tokenizer(config.pretrained, config.max_tokens)
-    return learn_tokenizer(titles, config.vocabulary_size, config.max_tokens)
+def _learn_titles(config: ModelConfig, titles: Sequence[str]) -> TitleEncoder:
+    """From the training titles. Called for a model that has a text tower."""
+    text, wide = config.text, config.wide
+    if text is None:
+        return TitleEncoder(None, None)
+    if text.pretrained is not None:
+        tokenizer = pretrained_tokenizer(text.pretrained, text.max_tokens)
+    else:
+        tokenizer = learn_tokenizer(titles, text.vocabulary_size, text.max_tokens)
+    return TitleEncoder(tokenizer, NgramVocabulary.learn(titles, wide.min_count) if wide is not None else None)
 
 
 def keep_data_report(data: PreparedData, folder: RunFolder, resume: bool) -> None:
@@ -94,8 +99,8 @@ def keep_data_report(data: PreparedData, folder: RunFolder, resume: bool) -> Non
 def build_module(config: TrainConfig, data: PreparedData) -> TaggerModule:
     """The tagger of random or pretrained weights, and the loss weighted by the training rows' classes."""
     torch.manual_seed(config.seed)
-    vocabulary = data.tokenizer.get_vocab_size() if data.tokenizer is not None else 0
-    tagger = build_tagger(config.model, {name: len(space) for name, space in data.spaces.items()}, vocabulary)
+    classes = {name: len(space) for name, space in data.spaces.items()}
+    tagger = build_tagger(config.model, classes, data.titles.vocabulary_sizes())
     weights = {}
     for name, space in data.spaces.items():
         labels = data.items.labels[name][data.split.train]
@@ -192,7 +197,7 @@ def evaluate(config: TrainConfig, data: PreparedData, module: TaggerModule, devi
     metrics = score(collect_answers(module.tagger, data.dataset("test"), device, batch_size), data.spaces)
     return Bundle(
         tagger=module.tagger.cpu().eval(),
-        tokenizer=data.tokenizer,
+        titles=data.titles,
         spaces=data.spaces,
         preprocess=config.preprocess,
         columns=ColumnMap.of(config.data),

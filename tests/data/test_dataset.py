@@ -10,8 +10,10 @@ from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 from fashionmt.attributes import MISSING, LabelSpace
 from fashionmt.batch import Batch
 from fashionmt.data.dataset import CatalogueDataset, ItemArrays
+from fashionmt.data.ngrams import NgramArrays
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
-from fashionmt.data.tokens import EncodedTitles
+from fashionmt.data.titles import EncodedTitles
+from fashionmt.data.tokens import TokenArrays
 
 PAD = 7
 COUNT = 20
@@ -27,7 +29,7 @@ SPACES = {
 
 @pytest.fixture
 def items() -> ItemArrays:
-    """Twenty items; pictures shared and absent, titles of 0 to 6 tokens."""
+    """Twenty items; pictures shared and absent, titles of 0 to 6 tokens and 0 to 3 n-grams."""
     draw = np.random.default_rng(0)
     pixels = draw.integers(0, 256, (6, 4, 3, 3), dtype=np.uint8)
     row = draw.integers(-1, 6, COUNT)
@@ -35,30 +37,45 @@ def items() -> ItemArrays:
     ids = draw.integers(8, 100, (COUNT, 6)).astype(np.int32)
     ids[np.arange(6) >= lengths[:, None]] = PAD
     pictures = PictureCache(pixels, row, [None] * COUNT, [None] * COUNT)
-    return ItemArrays.encode(pictures, EncodedTitles(ids, lengths), LABELS, SPACES)
+    starts = np.concatenate([[0], np.cumsum(draw.integers(0, 4, COUNT))])
+    ngrams = NgramArrays(
+        draw.integers(1, 50, starts[-1]).astype(np.int32), draw.random(starts[-1]).astype(np.float32), starts
+    )
+    return ItemArrays.encode(pictures, EncodedTitles(TokenArrays(ids, lengths), ngrams), LABELS, SPACES)
+
+
+def rectangle(rows: list[list[float]], padding: float, dtype: torch.dtype) -> torch.Tensor:
+    longest = max([1] + [len(row) for row in rows])
+    return torch.tensor([row + [padding] * (longest - len(row)) for row in rows], dtype=dtype)
 
 
 def slowly(items: ItemArrays, rows: list[int]) -> Batch:
     """Item by item, in Python lists."""
-    longest = max([1] + [int(items.titles.lengths[row]) for row in rows])
-    pixels, tokens, mask = [], [], []
+    titles = items.titles
+    pixels: list[Any] = []
+    tokens: list[list[float]] = []
+    ngrams: list[list[float]] = []
+    weights: list[list[float]] = []
     labels: dict[str, list[int]] = {name: [] for name in LABELS}
     for row in rows:
-        picture, length = int(items.pictures.row[row]), int(items.titles.lengths[row])
+        picture, length = int(items.pictures.row[row]), int(titles.tokens.lengths[row])
         empty = np.zeros((4, 3, 3), np.uint8)
         pixels.append((empty if picture == NO_ROW else items.pictures.pixels[picture]).tolist())
-        title = items.titles.ids[row].tolist()[:length]
-        tokens.append(title + [PAD] * (longest - length))
-        mask.append([True] * length + [False] * (longest - length))
+        tokens.append(titles.tokens.ids[row].tolist()[:length])
+        own = slice(titles.ngrams.starts[row], titles.ngrams.starts[row + 1])
+        ngrams.append(titles.ngrams.ids[own].tolist())
+        weights.append(titles.ngrams.weights[own].tolist())
         for name, column in LABELS.items():
             label = column[row]
             labels[name].append(MISSING if label is None else SPACES[name].every_class.index(label))
     return Batch(
         pixels=torch.tensor(pixels, dtype=torch.uint8),
         has_image=torch.tensor([int(items.pictures.row[row]) != NO_ROW for row in rows]),
-        token_ids=torch.tensor(tokens),
-        token_mask=torch.tensor(mask),
-        has_title=torch.tensor([int(items.titles.lengths[row]) > 0 for row in rows]),
+        token_ids=rectangle(tokens, PAD, torch.int64),
+        token_mask=rectangle([[1.0] * len(t) for t in tokens], 0, torch.bool),
+        ngram_ids=rectangle(ngrams, 0, torch.int64),
+        ngram_weights=rectangle(weights, 0, torch.float32),
+        has_title=torch.tensor([len(title) > 0 for title in tokens]),
         labels={name: torch.tensor(column) for name, column in labels.items()},
     )
 
@@ -82,7 +99,7 @@ def test_a_gather_is_what_a_loop_over_the_items_gives(items: ItemArrays, seed: i
 
 
 def test_a_batch_without_any_title_still_has_a_token_column(items: ItemArrays) -> None:
-    rows = np.flatnonzero(items.titles.lengths == 0)
+    rows = np.flatnonzero(items.titles.tokens.lengths == 0)
     assert len(rows) > 0
     batch = items.gather(rows)
     assert batch.token_ids.shape == (len(rows), 1)
@@ -107,7 +124,7 @@ def test_a_changed_batch_does_not_change_the_items(items: ItemArrays) -> None:
     rows = np.arange(COUNT)
     before = slowly(items, rows.tolist())
     batch = items.gather(rows)
-    for tensor in (batch.pixels, batch.token_ids, *batch.labels.values()):
+    for tensor in (batch.pixels, batch.token_ids, batch.ngram_ids, batch.ngram_weights, *batch.labels.values()):
         tensor.fill_(1)
     assert_same(items.gather(rows), before)
 

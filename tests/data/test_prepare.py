@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
 
 from fashionmt.attributes import MISSING
 from fashionmt.config import ColumnsConfig, DataConfig, PreprocessConfig
+from fashionmt.data.ngrams import NgramVocabulary
 from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.data.prepare import PreparedData, prepare_data
 from fashionmt.data.preprocess import decode_picture
 from fashionmt.data.splits import families
+from fashionmt.data.titles import TitleEncoder
 from fashionmt.data.tokens import learn_tokenizer
 from fashionmt.errors import UserError
 
@@ -22,14 +23,14 @@ Encode = Callable[..., bytes]
 Prepare = Callable[..., PreparedData]
 
 
-def tokenizer(titles: Sequence[str]) -> Tokenizer:
-    return learn_tokenizer(titles, 200, 8)
+def learn(titles: Sequence[str]) -> TitleEncoder:
+    return TitleEncoder(learn_tokenizer(titles, 200, 8), NgramVocabulary.learn(titles, 1))
 
 
 @pytest.fixture
 def prepare(tmp_path: Path, small: PreprocessConfig) -> Prepare:
     def prepared(config: DataConfig, modalities: Collection[str] = BOTH, limit: int | None = None) -> PreparedData:
-        return prepare_data(config, small, tmp_path / "cache", modalities, tokenizer, limit)
+        return prepare_data(config, small, tmp_path / "cache", modalities, learn, limit)
 
     return prepared
 
@@ -51,11 +52,13 @@ def test_every_item_keeps_its_own_picture_title_and_labels(
     data = prepare(shop.write())
     assert data.ids == [row["id"] for row in shop.rows]
     assert found(data) == {}
-    assert data.tokenizer is not None
+    assert data.titles.tokenizer is not None
+    assert data.titles.ngrams is not None
     for i, row in enumerate(shop.rows):
         batch = data.items.gather(np.array([i]))
         assert np.array_equal(batch.pixels[0], decode_picture(shop.pictures[row["id"]], small))
-        assert batch.token_ids[0].tolist() == data.tokenizer.encode(row["title"]).ids
+        assert batch.token_ids[0].tolist() == data.titles.tokenizer.encode(row["title"]).ids
+        assert batch.ngram_ids[0].tolist() == data.titles.ngrams.encode([row["title"]]).ids.tolist()
         for name in ("kind", "colour"):
             assert data.spaces[name].classes[batch.labels[name][0]] == row[name]
 
@@ -68,14 +71,14 @@ def test_datasets_are_the_parts_of_the_split(shop: Any, prepare: Prepare) -> Non
         assert batch.pixels[:, 0, 0, 0].tolist() == rows.tolist()  # item i shows the shade i
 
 
-def test_the_vocabulary_is_learned_from_training_titles_alone(
+def test_the_vocabularies_are_learned_from_training_titles_alone(
     shop: Any, tmp_path: Path, small: PreprocessConfig
 ) -> None:
     handed: list[str] = []
 
-    def spy(titles: Sequence[str]) -> Tokenizer:
+    def spy(titles: Sequence[str]) -> TitleEncoder:
         handed.extend(titles)
-        return tokenizer(titles)
+        return learn(titles)
 
     data = prepare_data(shop.write(), small, tmp_path / "cache", BOTH, spy)
     assert handed == [shop.rows[row]["title"] for row in data.split.train]
@@ -110,7 +113,7 @@ def test_an_item_with_neither_title_nor_picture_is_set_aside_and_counted(shop: A
     shop.pictures["i9"] = b"not a picture"
     data = prepare(shop.write())
     assert data.ids == [f"i{i}" for i in range(40) if i not in (4, 9)]
-    assert len(data.items.labels["kind"]) == len(data.items.pictures.row) == len(data.items.titles.lengths) == 38
+    assert len(data.items.labels["kind"]) == len(data.items.pictures.row) == len(data.items.titles.tokens.lengths) == 38
     assert found(data)["items with neither a title nor a picture", "set aside"] == (2, ["i4", "i9"])
     assert found(data)["pictures: no such file", "kept without the picture"] == (1, ["i4"])
     assert found(data)["pictures: not a picture of JPEG, PNG, WEBP", "kept without the picture"] == (1, ["i9"])
@@ -154,10 +157,10 @@ def test_what_a_model_cannot_read_is_counted(shop: Any, prepare: Prepare) -> Non
     assert all("without any input" not in what for what, _ in found(prepare(config)))
 
 
-def test_an_image_model_has_no_tokenizer_and_no_tokens(shop: Any, prepare: Prepare) -> None:
+def test_an_image_model_reads_no_titles(shop: Any, prepare: Prepare) -> None:
     data = prepare(shop.write(), ["image"])
-    assert data.tokenizer is None
-    assert not data.items.titles.lengths.any()
+    assert data.titles == TitleEncoder(None, None)
+    assert not data.items.titles.there(np.arange(40)).any()
 
 
 # Errors
@@ -291,7 +294,7 @@ def test_the_fingerprint_of_the_same_data_is_the_same(
     (shop.images / "other.png").write_bytes(b"x")
     assert prepare(config, ["image"]).fingerprint == first
     other = PreprocessConfig(height=20, width=20)
-    assert prepare_data(config, other, tmp_path / "other", BOTH, tokenizer).fingerprint == first
+    assert prepare_data(config, other, tmp_path / "other", BOTH, learn).fingerprint == first
     moved = shop.folder.rename(tmp_path / "moved")
     config.catalogue, config.images = str(moved / "items.csv"), str(moved / "images")
     assert prepare(config).fingerprint == first

@@ -10,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
-from fashionmt.data.tokens import PAD, UNKNOWN, EncodedTitles, encode_titles, learn_tokenizer, padding_id
+from fashionmt.data.tokens import PAD, UNKNOWN, TokenArrays, encode_tokens, learn_tokenizer, padding_id
 
 COLOURS = ["Red", "Blue", "Green", "Teal", "Grey"]
 KINDS = ["Shirt", "Shoe", "Watch", "Scarf", "Backpack"]
@@ -68,7 +68,7 @@ def test_titles_are_cut_at_max_tokens_and_nowhere_else(longest: int) -> None:
 
 def test_encoded_titles_are_those_encoded_one_by_one(tokenizer: Tokenizer) -> None:
     titles = ["Red Shirt", None, "", "Blue", "Green watch summer slim teal", "\u200b", "Redder shirts " * 9]
-    encoded = encode_titles(tokenizer, titles)
+    encoded = encode_tokens(tokenizer, titles)
     assert encoded.ids.shape == (7, 8)
     assert encoded.ids.dtype == np.int32
     for row, title in enumerate(titles):
@@ -80,11 +80,11 @@ def test_encoded_titles_are_those_encoded_one_by_one(tokenizer: Tokenizer) -> No
 
 @pytest.mark.parametrize("titles", [[], [None], [None, "", "\u200b"]])
 def test_titles_without_a_token_still_have_a_column(tokenizer: Tokenizer, titles: list[str | None]) -> None:
-    encoded = encode_titles(tokenizer, titles)
+    encoded = encode_tokens(tokenizer, titles)
     assert encoded.ids.shape == (len(titles), 1)
     assert (encoded.ids == padding_id(tokenizer)).all()
     assert encoded.lengths.tolist() == [0] * len(titles)
-    none = EncodedTitles.none(len(titles))
+    none = TokenArrays.none(len(titles))
     assert none.lengths.tolist() == encoded.lengths.tolist()
     assert none.ids.shape == encoded.ids.shape
 
@@ -101,12 +101,15 @@ def test_titles_without_a_token_still_have_a_column(tokenizer: Tokenizer, titles
 def test_the_padding_id_is_the_tokenizers_own(vocabulary: dict[str, int], expected: int) -> None:
     own = Tokenizer(WordLevel(vocabulary, unk_token="a"))
     assert padding_id(own) == expected
-    encoded = encode_titles(own, ["a", None])
+    encoded = encode_tokens(own, ["a", None])
     assert encoded.ids[1, 0] == expected
 
 
-def test_some_titles_are_taken_in_order(tokenizer: Tokenizer) -> None:
-    encoded = encode_titles(tokenizer, ["Red Shirt", None, "Blue"])
-    taken = encoded.take(np.array([2, 0, 2, 1]))
-    assert taken.lengths.tolist() == [1, 2, 1, 0]
-    assert taken.ids.tolist() == [encoded.ids[i].tolist() for i in (2, 0, 2, 1)]
+def test_some_titles_are_padded_to_the_longest_of_them(tokenizer: Tokenizer) -> None:
+    encoded = encode_tokens(tokenizer, ["Red Shirt", None, "Blue", "Green watch summer"])
+    ids, mask = encoded.padded(np.array([2, 0, 2, 1]))
+    assert (ids.dtype, mask.dtype) == (np.int64, np.bool_)
+    assert ids.tolist() == [encoded.ids[i, :2].tolist() for i in (2, 0, 2, 1)]
+    assert mask.tolist() == [[True, False], [True, True], [True, False], [False, False]]
+    ids, mask = encoded.padded(np.array([1]))
+    assert (ids.tolist(), mask.tolist()) == ([[padding_id(tokenizer)]], [[False]])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny import tiny_dataset, tiny_spaces
 
-from fashionmt.data import Findings, PreparedData
+from fashionmt.data import Findings, PreparedData, TitleEncoder
 from fashionmt.data.splits import Split
 from fashionmt.training.datamodule import (
     CatalogueDataModule,
@@ -44,7 +44,8 @@ def _data(count: int = 40) -> PreparedData:
     dataset = tiny_dataset(count, side=2)
     draw = np.random.default_rng(0).permutation(count)
     split = Split(np.sort(draw[:23]), np.sort(draw[23:34]), np.sort(draw[34:]))
-    return PreparedData(dataset.items, [str(i) for i in range(count)], split, tiny_spaces(), None, Findings(), "")
+    titles = TitleEncoder(None, None)
+    return PreparedData(dataset.items, [str(i) for i in range(count)], split, tiny_spaces(), titles, Findings(), "")
 
 
 # The sampler

@@ -11,7 +11,7 @@ from fashionmt.model import Tagger, rebuild_tagger
 from fashionmt.model.text_tower import build_encoder
 from fashionmt.training.optim import build_optimizer, build_scheduler
 
-CONFIG = OptimConfig(learning_rate=0.1, pretrained_learning_rate=0.01, weight_decay=0.3)
+CONFIG = OptimConfig(learning_rate=0.1, pretrained_learning_rate=0.01, wide_learning_rate=0.5, weight_decay=0.3)
 SMALL = TextTowerConfig(hidden_size=16, layers=1, heads=2)
 MODELS = {
     "all new": (ImageTowerConfig(), SMALL, set()),
@@ -43,6 +43,14 @@ def test_every_parameter_has_the_rate_and_decay_of_its_kind(model: str) -> None:
     }
     assert found == expected
     assert found["missing.vectors.text"] == (0.1, 0.0)
+
+
+def test_the_wide_path_has_a_rate_of_its_own() -> None:
+    tagger = tiny_tagger(tiny_config(image=False, wide=True))
+    groups = build_optimizer(tagger, CONFIG).param_groups
+    table = tagger.wide.weight.weight
+    assert [(g["lr"], g["weight_decay"]) for g in groups if any(p is table for p in g["params"])] == [(0.5, 0.3)]
+    assert {id(p) for g in groups if g["lr"] == 0.5 for p in g["params"]} == {id(table)}
 
 
 @pytest.mark.parametrize("model", MODELS)

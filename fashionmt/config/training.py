@@ -1,0 +1,109 @@
+"""A training run: loss, optimiser, trainer, and everything together."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fashionmt.config.checks import MAX_SEED, check_choice, check_range
+from fashionmt.config.data import DataConfig, PreprocessConfig
+from fashionmt.config.model import ModelConfig
+
+
+@dataclass
+class LossConfig:
+    """The weighted sum of the heads' cross-entropies."""
+
+    class_weights: str = "sqrt_inverse"
+    cap: float = 10.0
+    """No class weighs more than this."""
+    beta: float = 0.999
+    """Of `effective_number`."""
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        choices = ("none", "inverse", "sqrt_inverse", "effective_number")
+        check_choice("loss.class_weights", self.class_weights, choices)
+        check_range("loss.cap", self.cap, 1, 1e9)
+        check_range("loss.beta", self.beta, 0, 0.9999999)
+        check_range("loss.label_smoothing", self.label_smoothing, 0, 0.9)
+
+
+@dataclass
+class OptimConfig:
+    """AdamW, linear warm-up, cosine decay to zero."""
+
+    learning_rate: float = 5e-4
+    pretrained_learning_rate: float = 1e-4
+    """Of the towers that start from trained weights."""
+    wide_learning_rate: float = 5e-3
+    """Of the wide path, whose weights start at 0 and each see few items."""
+    weight_decay: float = 0.05
+    warmup_fraction: float = 0.1
+    clip_norm: float = 1.0
+    """The gradients' norm is cut to this."""
+    batch_size: int = 32
+    augment: bool = True
+    """Flip, shift and zoom the training pictures."""
+
+    def __post_init__(self) -> None:
+        check_range("optim.batch_size", self.batch_size, 2, 1e6)
+        check_range("optim.warmup_fraction", self.warmup_fraction, 0, 1)
+        check_range("optim.learning_rate", self.learning_rate, 0, 100)
+        check_range("optim.pretrained_learning_rate", self.pretrained_learning_rate, 0, 100)
+        check_range("optim.wide_learning_rate", self.wide_learning_rate, 0, 100)
+        check_range("optim.weight_decay", self.weight_decay, 0, 100)
+        check_range("optim.clip_norm", self.clip_norm, 1e-9, 1e9)
+
+
+@dataclass
+class TrainerConfig:
+    """What is handed to the Lightning trainer and its callbacks."""
+
+    max_epochs: int = 10
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "auto"
+    """`auto`: bf16-mixed where a short measurement finds it faster than 32-true."""
+    accumulate_grad_batches: int = 1
+    patience: int | None = None
+    """Stop after this many epochs without a better validation score; null trains all epochs."""
+    keep_checkpoints: int = 1
+    """How many of the best checkpoints stay on disk."""
+    checkpoint_seconds: float = 60.0
+    """How often a run that may be killed writes the checkpoint that `resume` continues from."""
+
+    def __post_init__(self) -> None:
+        check_choice("trainer.precision", self.precision, ("auto", "32-true", "bf16-mixed"))
+        check_range("trainer.max_epochs", self.max_epochs, 1, 1e6)
+        check_range("trainer.devices", self.devices, 1, 1e4)
+        check_range("trainer.num_nodes", self.num_nodes, 1, 1e6)
+        check_range("trainer.checkpoint_seconds", self.checkpoint_seconds, 0, 1e9)
+        if self.patience is not None:
+            check_range("trainer.patience", self.patience, 1, 1e6)
+        check_range("trainer.accumulate_grad_batches", self.accumulate_grad_batches, 1, 1e6)
+        check_range("trainer.keep_checkpoints", self.keep_checkpoints, 1, 1e3)
+
+
+@dataclass
+class TrainConfig:
+    """Everything `train.py` reads."""
+
+    data: DataConfig
+    model: ModelConfig
+    preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: dict[str, Any] = field(default_factory=dict)
+    """Name -> a node with `_target_`, built by `hydra_bridge.build_loggers`."""
+    seed: int = 0
+    limit_items: int | None = None
+    """Train and evaluate on the first families that hold this many rows: a quick look at a large catalogue."""
+    resume: str | None = None
+    """The folder of a killed run to continue."""
+
+    def __post_init__(self) -> None:
+        check_range("seed", self.seed, 0, MAX_SEED)
+        if self.limit_items is not None:
+            check_range("limit_items", self.limit_items, 1, 1e12)

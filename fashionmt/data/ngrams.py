@@ -1,0 +1,89 @@
+"""Titles as weighted n-grams: the exact words and spellings that a linear path reads beside the text tower.
+
+Weights are TF-IDF (Salton & Buckley 1988) as scikit-learn's `TfidfTransformer` defines it, over words and pairs of
+words and over pieces of 2 to 5 letters within words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array, hstack
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.preprocessing import normalize
+
+HASHES = 2**31 - 1
+PADDING = 0
+
+
+@dataclass(frozen=True)
+class NgramArrays:
+    """The n-grams of many titles, end to end: title i's are `ids[starts[i]:starts[i + 1]]`."""
+
+    ids: npt.NDArray[np.int32]
+    """(n-grams,), each 1 or more; a title has each of its n-grams once."""
+    weights: npt.NDArray[np.float32]
+    """(n-grams,)."""
+    starts: npt.NDArray[np.int64]
+    """(titles + 1,)."""
+
+    def padded(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Ids and weights of the titles `rows`, each (len(rows), G), `PADDING` and 0 past the end; G is at least 1."""
+        first = self.starts[rows]
+        lengths = self.starts[rows + 1] - first
+        column = np.arange(max(1, int(lengths.max(initial=1))))
+        there = column < lengths[:, None]
+        source = (first[:, None] + column)[there]
+        ids, weights = np.full(there.shape, PADDING, np.int64), np.zeros(there.shape, np.float32)
+        ids[there], weights[there] = self.ids[source], self.weights[source]
+        return ids, weights
+
+    @classmethod
+    def none(cls, count: int) -> "NgramArrays":
+        """No n-gram at all, for a model that reads none."""
+        return cls(np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(count + 1, np.int64))
+
+
+@dataclass(frozen=True)
+class NgramVocabulary:
+    """The n-grams that a model knows, by their hashes, and how much each one tells. Id i + 1 is `hashes[i]`."""
+
+    hashes: npt.NDArray[np.int64]
+    """(known,), ascending: words are below `HASHES`, pieces of words above."""
+    idf: npt.NDArray[np.float32]
+    """(known,)."""
+
+    def __len__(self) -> int:
+        """Known n-grams, and one for padding."""
+        return len(self.hashes) + 1
+
+    @classmethod
+    def learn(cls, titles: Sequence[str], min_count: int) -> "NgramVocabulary":
+        """The n-grams that `min_count` or more of `titles` hold."""
+        hashes, titles_with = np.unique(_hash(titles)[0], return_counts=True)
+        kept = titles_with >= min_count
+        idf = np.log((1 + len(titles)) / (1 + titles_with[kept])) + 1
+        return cls(hashes[kept], idf.astype(np.float32))
+
+    def encode(self, titles: Sequence[str | None]) -> NgramArrays:
+        """The known n-grams of `titles`, the weights of each title of Euclidean norm 1; none of a missing title."""
+        if not titles:  # which scikit-learn refuses
+            return NgramArrays.none(0)
+        hashes, starts = _hash([title or "" for title in titles])
+        place = np.searchsorted(self.hashes, hashes)
+        known = np.isin(hashes, self.hashes)
+        table = csr_array((known.astype(np.float32), np.where(known, place, 0), starts), (len(titles), len(self)))
+        table.eliminate_zeros()
+        table.data *= self.idf[table.indices]
+        table = normalize(table, copy=False)
+        return NgramArrays((table.indices + 1).astype(np.int32), table.data, table.indptr.astype(np.int64))
+
+
+def _hash(titles: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The hashes of all titles' n-grams end to end, (n-grams,), and where each title starts, (titles + 1,)."""
+    options = {"n_features": HASHES, "norm": None, "alternate_sign": False, "binary": True}
+    words = HashingVectorizer(ngram_range=(1, 2), **options).transform(titles)
+    pieces = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 5), **options).transform(titles)
+    both = hstack([words, pieces], format="csr", dtype=np.float32)
+    return both.indices.astype(np.int64), both.indptr.astype(np.int64)
