@@ -17,25 +17,32 @@ from fashionmt.training.metrics import TaggerMetrics
 
 @dataclass(frozen=True)
 class Answers:
-    """Logits and labels of many items: attribute -> float (N, C) and int64 (N,), on the CPU."""
+    """What a tagger says of many items, and what they are, on the CPU."""
 
     logits: dict[str, Tensor]
+    """attribute -> float (N, C)."""
     labels: dict[str, Tensor]
+    """attribute -> int64 (N,)."""
+    embedding: Tensor
+    """float (N, D), the fused features."""
 
 
 @torch.inference_mode()
 def collect_answers(tagger: Tagger, dataset: CatalogueDataset, device: torch.device, batch_size: int) -> Answers:
-    """The tagger's logits for every item of `dataset`, in order."""
+    """The tagger's answers for every item of `dataset`, in order."""
     tagger = tagger.to(device).eval()
     logits: dict[str, list[Tensor]] = {}
     labels: dict[str, list[Tensor]] = {}
+    embedding: list[Tensor] = []
     loader = evaluation_loader(dataset, batch_size)
     for batch in tqdm(loader, desc="evaluating", unit="batch", delay=2.0, disable=None, leave=False):
         output = tagger(batch.to(device))
         for name, value in output.logits.items():
             logits.setdefault(name, []).append(value.float().cpu())
             labels.setdefault(name, []).append(batch.labels[name])
-    return Answers({n: torch.cat(v) for n, v in logits.items()}, {n: torch.cat(v) for n, v in labels.items()})
+        embedding.append(output.embedding.float().cpu())
+    joined = ({name: torch.cat(parts) for name, parts in columns.items()} for columns in (logits, labels))
+    return Answers(*joined, torch.cat(embedding))
 
 
 def score(answers: Answers, spaces: Mapping[str, LabelSpace]) -> dict[str, Any]:

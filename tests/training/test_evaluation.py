@@ -58,7 +58,7 @@ def test_scores_equal_scikit_learns() -> None:
     logits = {name: torch.tensor(draw.normal(size=(50, len(space)))) for name, space in spaces.items()}
     labels = {name: torch.tensor(draw.integers(-1, len(space.every_class), 50)) for name, space in spaces.items()}
     said = {name: value.argmax(1).numpy() for name, value in logits.items()}
-    found = score(Answers(logits, labels), spaces)
+    found = score(Answers(logits, labels, torch.zeros(len(labels["colour"]), 1)), spaces)
 
     expected = {}
     for name, space in spaces.items():
