@@ -52,4 +52,4 @@ class TaggerOutput:
     logits: dict[str, Tensor]
     """attribute -> float (B, C)."""
     embedding: Tensor
-    """float (B, D), the fused features that all heads read."""
+    """float (B, D), the fused features."""

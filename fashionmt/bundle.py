@@ -7,8 +7,9 @@ error, never a silent repair.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,12 @@ from fashionmt.config import (
 from fashionmt.data.catalogue import ColumnMap
 from fashionmt.data.ngrams import NgramVocabulary
 from fashionmt.data.titles import TitleEncoder
+from fashionmt.decoding import Decoder, Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.model.tagger import Tagger, rebuild_tagger
+from fashionmt.taxonomy import Taxonomy
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, DESCRIPTION, CARD = "model.safetensors", "bundle.json", "README.md"
 TOKENIZER, NGRAMS = "tokenizer.json", "ngrams.safetensors"
 FILES = (WEIGHTS, TOKENIZER, NGRAMS)
@@ -51,6 +54,8 @@ KEYS = {
     "provenance",
     "sha256",
 }
+OPTIONAL = {"shifts", "taxonomy", "joint_temperature", "thresholds"}
+"""Left out where there is none: such bundles are those of the first readers of the format."""
 MAX_DESCRIPTION = 50_000_000  # bytes
 
 
@@ -69,6 +74,19 @@ class Bundle:
     """Test results, as in `metrics.json`."""
     provenance: dict[str, Any]
     """What it was trained on, when, and with which versions."""
+    shifts: dict[str, list[float]] = field(default_factory=dict)
+    """Attribute -> C numbers subtracted from its logits before anything else."""
+    taxonomy: Taxonomy | None = None
+    """Which classes go together; None: every head answers for itself."""
+    joint_temperature: float = 1.0
+    """Of the taxonomy's combinations."""
+    thresholds: Thresholds | None = None
+    """From which confidence on answers are accepted; None: all are for review."""
+
+    @property
+    def decoder(self) -> Decoder:
+        """What turns the tagger's logits into answers."""
+        return Decoder(self.temperatures, self.shifts, self.taxonomy, self.joint_temperature)
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
@@ -111,7 +129,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
-    return {
+    described = {
         "format": FORMAT,
         "label_spaces": [space.to_json() for space in bundle.spaces.values()],
         "model": asdict(bundle.tagger.config),
@@ -122,6 +140,13 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "metrics": bundle.metrics,
         "provenance": bundle.provenance,
     }
+    if bundle.shifts:
+        described["shifts"] = bundle.shifts
+    if bundle.taxonomy is not None:
+        described |= {"taxonomy": bundle.taxonomy.to_json(), "joint_temperature": bundle.joint_temperature}
+    if bundle.thresholds is not None:
+        described["thresholds"] = asdict(bundle.thresholds)
+    return described
 
 
 def _description(folder: Path) -> dict[str, Any]:
@@ -144,7 +169,7 @@ def _description(folder: Path) -> dict[str, Any]:
     # Classes in another order would load, and every tag would be wrong.
     if digests.pop(DESCRIPTION, None) != _description_digest(stored):
         raise _damaged(folder, f"{DESCRIPTION} was changed")
-    if unknown := set(stored) - KEYS:
+    if unknown := set(stored) - KEYS - OPTIONAL:
         raise _damaged(folder, f"{DESCRIPTION} holds the unknown key {min(unknown)!r}")
     return stored
 
@@ -170,10 +195,55 @@ def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
         spaces=spaces,
         preprocess=PreprocessConfig(**stored["preprocess"]),
         columns=ColumnMap(**columns),
-        temperatures=dict(stored["temperatures"]),
+        temperatures=_temperatures(stored["temperatures"], classes),
         metrics=stored["metrics"],
         provenance=stored["provenance"],
+        shifts=_shifts(stored.get("shifts", {}), classes),
+        taxonomy=Taxonomy.from_json(stored["taxonomy"], classes) if "taxonomy" in stored else None,
+        joint_temperature=_number("joint_temperature", stored.get("joint_temperature", 1.0), positive=True),
+        thresholds=_thresholds(stored["thresholds"], classes) if "thresholds" in stored else None,
     )
+
+
+def _temperatures(stored: Mapping[str, Any], classes: Mapping[str, int]) -> dict[str, float]:
+    _known("temperatures", stored, classes)
+    return {name: _number(f"the temperature of {name}", value, positive=True) for name, value in stored.items()}
+
+
+def _shifts(stored: Mapping[str, Sequence[Any]], classes: Mapping[str, int]) -> dict[str, list[float]]:
+    _known("shifts", stored, classes)
+    for name, values in stored.items():
+        if len(values) != classes[name]:
+            raise ValueError(f"shifts: {len(values)} numbers for the {classes[name]} classes of {name}")
+    return {name: [_number(f"a shift of {name}", value) for value in values] for name, values in stored.items()}
+
+
+def _thresholds(stored: Mapping[str, Any], classes: Mapping[str, int]) -> Thresholds:
+    heads = {name: _threshold(name, value) for name, value in stored["heads"].items()}
+    _known("thresholds", heads, classes)
+    if missing := classes.keys() - heads.keys():
+        raise ValueError(f"thresholds: none for {min(missing)}")
+    return Thresholds(heads, _threshold("the item", stored["item"]))
+
+
+def _threshold(name: str, stored: Mapping[str, Any]) -> Threshold:
+    threshold = Threshold(**stored)
+    shares = [threshold.target_accuracy, *([] if threshold.confidence is None else [threshold.confidence])]
+    if not all(0 <= _number(f"the threshold of {name}", value) <= 1 for value in shares):
+        raise ValueError(f"the threshold of {name}: {shares} are no shares")
+    return threshold
+
+
+def _known(key: str, stored: Mapping[str, Any], classes: Mapping[str, int]) -> None:
+    if unknown := stored.keys() - classes.keys():
+        raise ValueError(f"{key}: {min(unknown)!r} is no attribute of the tagger")
+
+
+def _number(what: str, value: Any, positive: bool = False) -> float:
+    """JSON as Python reads it has NaN and Infinity."""
+    if type(value) not in (int, float) or not math.isfinite(value) or (positive and value <= 0):
+        raise ValueError(f"{what}: {value!r} is no {'positive ' if positive else ''}number")
+    return float(value)
 
 
 def _model_config(stored: Mapping[str, Any]) -> ModelConfig:
@@ -187,7 +257,7 @@ def _model_config(stored: Mapping[str, Any]) -> ModelConfig:
 def _titles(folder: Path, config: ModelConfig) -> TitleEncoder:
     return TitleEncoder(
         _tokenizer(folder / TOKENIZER) if config.text is not None else None,
-        _ngrams(folder / NGRAMS) if config.wide is not None else None,
+        _ngrams(folder / NGRAMS) if config.wide or (config.text and config.text.reads_ngrams) else None,
     )
 
 
@@ -242,14 +312,22 @@ def _model_card(bundle: Bundle) -> str:
         "",
         f"Reads: {' and '.join(bundle.tagger.modalities)}. Answers: {', '.join(bundle.spaces)}.",
         "",
-        "| attribute | classes | accuracy on test | macro-F1 | items |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| attribute | classes | accuracy on test | macro-F1 | items | accepted, at an accuracy of |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
     ]
     for name, row in bundle.metrics.get("attributes", {}).items():
-        lines.append(
-            f"| {name} | {len(bundle.spaces[name])} | {row['accuracy']:.4f} | {row['macro_f1']:.4f} | {row['items']} |"
-        )
+        scores = f"{row['accuracy']:.4f} | {row['macro_f1']:.4f} | {row['items']}"
+        lines.append(f"| {name} | {len(bundle.spaces[name])} | {scores} | {_accepted(row)} |")
     calibrated = "calibrated on validation" if bundle.temperatures else "not calibrated"
     lines += ["", f"Confidences are {calibrated}. It knows only the classes of its training rows.", ""]
+    if bundle.taxonomy is not None:
+        lines += [f"Answers to {', '.join(bundle.taxonomy.attributes)} are combinations of its training rows.", ""]
     lines += [f"- {key}: {value}" for key, value in bundle.provenance.items()]
     return "\n".join([*lines, "", "Use: `fashionmt.load_bundle(folder).tag(items)`.", ""])
+
+
+def _accepted(row: Mapping[str, Any]) -> str:
+    """The share of test answers that the threshold accepts, and how many of these are right."""
+    if row.get("accepted_accuracy") is None:
+        return "none"
+    return f"{row['accepted']:.1%}, at {row['accepted_accuracy']:.4f} (aim {row['target_accuracy']:g})"

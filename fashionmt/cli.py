@@ -18,8 +18,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fashionmt.config import PredictConfig, TrainConfig
-from fashionmt.errors import ExitCode, UserError
+from fashionmt.config import BenchmarkConfig, PredictConfig, TrainConfig
+from fashionmt.errors import ExitCode, RowFailedError, UserError
 from fashionmt.hydra_bridge import (
     VERSION_BASE,
     build_loggers,
@@ -47,11 +47,23 @@ def predict() -> None:
 
 @hydra.main(**VERSION_BASE, config_path=str(conf_dir()), config_name="train")
 def _train(composed: DictConfig) -> None:
+    if composed.benchmark.row is not None:
+        _benchmark_row(composed)
+        return
     with _one_line_errors():
         config = to_dataclass(composed, TrainConfig)
         folder = Path(HydraConfig.get().runtime.output_dir)
         with _mention_resume(folder):
             _train_in(folder, config)
+
+
+def _benchmark_row(composed: DictConfig) -> None:
+    """What fails here fails this row alone: Hydra goes on with the next, and raises the first failure at the end."""
+    from fashionmt.benchmark import row_recorded, run_row
+
+    _quiet_libraries()
+    with row_recorded(to_dataclass(composed.benchmark, BenchmarkConfig), composed.seed):
+        sys.stdout.write(f"{run_row(to_dataclass(composed, TrainConfig))}\n")
 
 
 def _train_in(root: Path, config: TrainConfig) -> None:
@@ -125,6 +137,8 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except UserError as error:
         _leave(ExitCode.USER_ERROR, str(error))
+    except RowFailedError as error:
+        _leave(error.code, _failed_rows(error))
     except (HydraException, OmegaConfBaseException) as error:
         _leave(ExitCode.USER_ERROR, _config_error(error))
     except KeyboardInterrupt:
@@ -150,6 +164,15 @@ def _leave(code: ExitCode, line: str) -> NoReturn:
 
 def _our_fault(error: Exception) -> str:
     return f"{type(error).__name__}: {error}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
+
+
+def _failed_rows(error: RowFailedError) -> str:
+    """Hydra hands on the first failure alone; the folder knows them all."""
+    from fashionmt.benchmark.folder import read_failures
+
+    names = sorted({error.row, *(row["row"] for row in read_failures(Path(error.benchmark)))})
+    rows = "this row has" if len(names) == 1 else "these rows have"
+    return f"{error.benchmark}: {rows} failed: {', '.join(names)}. {error.row}: {error.reason}"
 
 
 INNER = ("full_key:", "object_type=", "reference_type=", "See https:")

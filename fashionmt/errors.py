@@ -17,3 +17,12 @@ class UserError(Exception):
 
     def __init__(self, thing: str, wrong: str, repair: str) -> None:
         super().__init__(" ".join(f"{thing}: {wrong}. {repair}.".split()))
+
+
+class RowFailedError(Exception):
+    """A row of the benchmark could not be run. Its folder says why, and the other rows go on."""
+
+    def __init__(self, benchmark: str, row: str, reason: str, code: ExitCode) -> None:
+        """`benchmark`: the folder of all rows."""
+        super().__init__(benchmark, row, reason, code)
+        self.benchmark, self.row, self.reason, self.code = benchmark, row, reason, code

@@ -32,23 +32,27 @@ from fashionmt.attributes import LabelSpace
 from fashionmt.bundle import Bundle, read_bundle, save_bundle
 from fashionmt.config import PreprocessConfig, TextTowerConfig
 from fashionmt.data import ColumnMap, TitleEncoder
+from fashionmt.decoding import Decoder, Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.model import pretrained_tokenizer
+from fashionmt.taxonomy import Taxonomy
 
 _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
 
-KINDS = ("both", "image", "text", "gated", "pretrained", "wide")
+KINDS = ("both", "image", "text", "gated", "late", "pretrained", "wide", "tfidf")
 Json = dict[str, Any]
 
 
 def _bundle(kind: str, tmp_path: Path) -> Bundle:
     config = tiny_config(
-        image=kind not in ("text", "pretrained", "wide"),
+        image=kind not in ("text", "pretrained", "wide", "tfidf"),
         text=kind != "image",
         wide=kind == "wide",
-        kind="gated" if kind == "gated" else "concat",
+        kind=kind if kind in ("gated", "late") else "concat",
     )
-    titles = tiny_titles(wide=kind == "wide") if config.text is not None else TitleEncoder(None, None)
+    if kind == "tfidf":
+        config.text = TextTowerConfig(kind="tfidf", hidden_size=16)
+    titles = tiny_titles(wide=kind in ("wide", "tfidf")) if config.text is not None else TitleEncoder(None, None)
     if kind == "pretrained":
         save_tiny_bert(tmp_path / "bert")
         config.text = TextTowerConfig(pretrained=str(tmp_path / "bert"), max_tokens=12)
@@ -69,10 +73,19 @@ def _bundle(kind: str, tmp_path: Path) -> Bundle:
     )
 
 
+DECIDED: Json = {
+    "shifts": {"season": [0.1, -0.2, 1 / 3]},
+    "taxonomy": Taxonomy(("colour", "season"), ((0, 0), (1, 1), (1, 2), (2, 0), (3, 1)), (7, 1, 2, 0, 3)),
+    "joint_temperature": 0.1 + 0.7,
+    "thresholds": Thresholds({"colour": Threshold(0.99, 2 / 3), "season": Threshold(0.9, None)}, Threshold(0.8, 0.1)),
+}
+"""All that a bundle may have and need not."""
+
+
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    """A bundle of a text tagger with a wide path: the fastest that has every file."""
-    save_bundle(_bundle("wide", tmp_path), tmp_path / "bundle")
+    """A bundle of a text tagger with a wide path: the fastest that has every file; and every optional key."""
+    save_bundle(replace(_bundle("wide", tmp_path), **DECIDED), tmp_path / "bundle")
     return tmp_path / "bundle"
 
 
@@ -136,7 +149,7 @@ def test_it_comes_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
     assert (titles_again.tokenizer is None) == (titles.tokenizer is None) == (kind == "image")
     if titles.tokenizer is not None and titles_again.tokenizer is not None:
         assert titles_again.tokenizer.to_str() == titles.tokenizer.to_str()
-    assert (titles_again.ngrams is None) == (titles.ngrams is None) == (kind != "wide")
+    assert (titles_again.ngrams is None) == (titles.ngrams is None) == (kind not in ("wide", "tfidf"))
     if titles.ngrams is not None and titles_again.ngrams is not None:
         assert np.array_equal(titles_again.ngrams.hashes, titles.ngrams.hashes)
         assert np.array_equal(titles_again.ngrams.idf, titles.ngrams.idf)
@@ -145,14 +158,34 @@ def test_it_comes_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
     assert again.tagger.config == bundle.tagger.config
 
 
+@pytest.mark.parametrize("given", [[], ["shifts"], ["taxonomy", "joint_temperature"], ["thresholds"], list(DECIDED)])
+def test_what_decides_the_answers_comes_back_or_is_left_out(given: list[str], tmp_path: Path) -> None:
+    bundle = replace(_bundle("text", tmp_path), **{key: DECIDED[key] for key in given})
+    save_bundle(bundle, tmp_path / "bundle")
+    again = read_bundle(tmp_path / "bundle")
+    for key in DECIDED:
+        assert getattr(again, key) == getattr(bundle, key)
+    assert DECIDED.keys() & json.loads((tmp_path / "bundle/bundle.json").read_text()) == set(given)
+    logits = {name: torch.randn(50, size) for name, size in CLASSES.items()}
+    said, expected = again.decoder(logits), bundle.decoder(logits)
+    assert all(torch.equal(said.answers[name], expected.answers[name]) for name in CLASSES)
+    assert torch.equal(said.item_confidence, expected.item_confidence)
+
+
+def test_the_decoder_is_made_of_all_its_parts(saved: Path) -> None:
+    assert read_bundle(saved).decoder == Decoder(
+        {"colour": 1.5, "season": 0.1 + 0.2}, DECIDED["shifts"], DECIDED["taxonomy"], DECIDED["joint_temperature"]
+    )
+
+
 @pytest.mark.parametrize("kind", ["both", "image", "pretrained"])
 def test_what_was_read_is_written_as_the_same_bytes(kind: str, tmp_path: Path) -> None:
-    save_bundle(_bundle(kind, tmp_path), tmp_path / "first")
+    save_bundle(replace(_bundle(kind, tmp_path), **DECIDED), tmp_path / "first")
     save_bundle(read_bundle(tmp_path / "first"), tmp_path / "second")
     first = {path.name: path.read_bytes() for path in (tmp_path / "first").iterdir()}
     assert {path.name: path.read_bytes() for path in (tmp_path / "second").iterdir()} == first
     titles = {"tokenizer.json"} if kind != "image" else set()
-    titles |= {"ngrams.safetensors"} if kind == "wide" else set()
+    titles |= {"ngrams.safetensors"} if kind in ("wide", "tfidf") else set()
     assert first.keys() == {"model.safetensors", "bundle.json", "README.md"} | titles
 
 
@@ -168,6 +201,17 @@ def test_the_card_tells_accuracies_and_provenance(saved: Path) -> None:
     assert "| colour | 4 | 0.5000 | 0.3333 | 7 |" in card
     assert "Röcke & Hosen" in card
     assert "calibrated on validation" in card
+    assert "Answers to colour, season are combinations" in card
+
+
+def test_the_card_tells_what_is_accepted(tmp_path: Path) -> None:
+    bundle = _bundle("text", tmp_path)
+    colour = bundle.metrics["attributes"]["colour"]
+    colour |= {"target_accuracy": 0.99, "threshold": 0.5, "accepted": 0.625, "accepted_accuracy": 0.9876}
+    save_bundle(bundle, tmp_path / "bundle")
+    card = (tmp_path / "bundle/README.md").read_text(encoding="utf-8")
+    assert "| colour | 4 | 0.5000 | 0.3333 | 7 | 62.5%, at 0.9876 (aim 0.99) |" in card
+    assert "| season | 3 | 0.5000 | 0.3333 | 7 | none |" in card
 
 
 def test_classes_that_could_not_be_learned_are_not_kept(tmp_path: Path) -> None:
@@ -214,7 +258,7 @@ def test_one_changed_byte_is_refused(saved: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "null", "7", "{}", '{"format": 1}', '{"format": 1, "sha256": 3}', "[" * 10**5]
+    "text", ["", "[]", "null", "7", "{}", '{"format": 2}', '{"format": 2, "sha256": 3}', "[" * 10**5]
 )
 def test_a_description_that_is_no_bundles_is_refused(saved: Path, text: str) -> None:
     (saved / "bundle.json").write_text(text)
@@ -230,10 +274,10 @@ def test_a_run_folder_is_not_mistaken_for_a_bundle(tmp_path: Path) -> None:
 # Not known
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", None])
+@pytest.mark.parametrize("version", [1, 3, "2", None])
 def test_another_format_is_refused_by_both_numbers(saved: Path, version: object) -> None:
     _describe(saved, lambda d: d.update(format=version), sign=False)
-    assert f"format {version!r}, and this fashionmt reads format 1" in _refusal(saved)
+    assert f"format {version!r}, and this fashionmt reads format 2" in _refusal(saved)
 
 
 @pytest.mark.parametrize("change", [list.reverse, lambda c: c.__setitem__(0, "other"), list.pop])
@@ -297,6 +341,56 @@ def test_an_unknown_text_encoder_is_refused(saved: Path, family: object) -> None
 def test_parts_that_do_not_fit_together_are_refused(saved: Path, change: Callable[[Json], Any]) -> None:
     _describe(saved, change)
     _refusal(saved)
+
+
+NOT_NUMBERS = [float("nan"), float("inf"), "1", None, True]
+
+
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, 0, -1.5])
+def test_a_temperature_that_is_no_positive_number_is_refused_by_name(saved: Path, value: object) -> None:
+    _describe(saved, lambda d: d["temperatures"].update(season=value))
+    assert "the temperature of season" in _refusal(saved)
+    _describe(saved, lambda d: d["temperatures"].update(season=1) or d.update(joint_temperature=value))
+    assert "joint_temperature" in _refusal(saved)
+
+
+@pytest.mark.parametrize("value", NOT_NUMBERS)
+def test_a_shift_that_is_no_number_is_refused_by_name(saved: Path, value: object) -> None:
+    _describe(saved, lambda d: d["shifts"]["season"].__setitem__(1, value))
+    assert "a shift of season" in _refusal(saved)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "1", True, -0.1, 1.1])
+@pytest.mark.parametrize("key", ["confidence", "target_accuracy"])
+def test_a_threshold_that_is_no_share_is_refused_by_name(saved: Path, key: str, value: object) -> None:
+    _describe(saved, lambda d: d["thresholds"]["heads"]["season"].update({key: value}))
+    assert "the threshold of season" in _refusal(saved)
+    _describe(saved, lambda d: d["thresholds"]["heads"]["season"].update({key: 0.5}))
+    _describe(saved, lambda d: d["thresholds"]["item"].update({key: value}))
+    assert "the threshold of the item" in _refusal(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda d: d["temperatures"].update(cut=1.0), "temperatures: 'cut' is no attribute"),
+        (lambda d: d["shifts"].update(cut=[]), "shifts: 'cut' is no attribute"),
+        (lambda d: d["shifts"]["season"].pop(), "shifts: 2 numbers for the 3 classes of season"),
+        (lambda d: d["thresholds"]["heads"].update(cut=d["thresholds"]["item"]), "thresholds: 'cut' is no attribute"),
+        (lambda d: d["thresholds"]["heads"].pop("season"), "thresholds: none for season"),
+        (lambda d: d["thresholds"].pop("item"), "item"),
+        (lambda d: d["thresholds"]["item"].update(target_accuracy=None), "the threshold of the item"),
+        (lambda d: d["thresholds"]["item"].update(code="print()"), "code"),
+        (lambda d: d["taxonomy"]["attributes"].reverse(), "taxonomy: it does not hold every class of season"),
+        (lambda d: d["taxonomy"]["combinations"].append([4, 2]), "taxonomy: it does not hold every class of colour"),
+        (lambda d: d["taxonomy"]["combinations"].append([3]), "taxonomy: a combination is not 2 class indices"),
+        (lambda d: d["taxonomy"].pop("counts"), "counts"),
+        (lambda d: d["taxonomy"].update(combinations=7), "not iterable"),
+    ],
+)
+def test_what_decides_the_answers_must_fit_the_tagger(saved: Path, change: Callable[[Json], Any], told: str) -> None:
+    _describe(saved, change)
+    assert told in _refusal(saved)
 
 
 # Not safe

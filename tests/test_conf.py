@@ -26,7 +26,8 @@ GROUPED = [path.relative_to(conf_dir()) for path in FILES if path.parent != conf
 
 @pytest.mark.parametrize("path", GROUPED, ids=str)
 def test_every_yaml_composes(path: Path, compose: Callable[..., TrainConfig]) -> None:
-    override = f"{path.parent}={path.stem}"
+    group, _, option = path.with_suffix("").as_posix().partition("/")
+    override = f"{group}={option}" if group == "experiment" else f"{path.parent}={path.stem}"
     extra = ["data.catalogue=x.csv"] if path.stem == "catalogue" else []
     config = compose(override, *extra)
     assert isinstance(config, TrainConfig)

@@ -19,6 +19,7 @@ from fashionmt.config import (
     PreprocessConfig,
     SplitConfig,
     TextTowerConfig,
+    ThresholdConfig,
     TrainConfig,
     TrainerConfig,
 )
@@ -35,29 +36,46 @@ RANGES: list[tuple[type, str, str, float, float]] = [
     (TextTowerConfig, "model.text", "layers", 1, 1000),
     (TextTowerConfig, "model.text", "max_tokens", 4, 512),
     (TextTowerConfig, "model.text", "vocabulary_size", 100, 1_000_000),
+    (TextTowerConfig, "model.text", "min_count", 1, 1_000_000_000),
     (TextTowerConfig, "model.text", "dropout", 0, 0.95),
     (FusionConfig, "model.fusion", "size", 1, 100_000),
+    (FusionConfig, "model.fusion", "heads", 1, 1000),
     (FusionConfig, "model.fusion", "dropout", 0, 0.95),
     (LossConfig, "loss", "cap", 1, 1e9),
     (LossConfig, "loss", "beta", 0, 0.9999999),
     (LossConfig, "loss", "label_smoothing", 0, 0.9),
+    (LossConfig, "loss", "focal_gamma", 0, 20),
+    (LossConfig, "loss", "tau", 0, 10),
     (OptimConfig, "optim", "batch_size", 2, 1_000_000),
     (OptimConfig, "optim", "warmup_fraction", 0, 1),
     (OptimConfig, "optim", "learning_rate", 0, 100),
     (OptimConfig, "optim", "pretrained_learning_rate", 0, 100),
     (OptimConfig, "optim", "weight_decay", 0, 100),
     (OptimConfig, "optim", "clip_norm", 1e-9, 1e9),
+    (OptimConfig, "optim", "ema", 0, 0.999999),
     (TrainerConfig, "trainer", "max_epochs", 1, 1_000_000),
     (TrainerConfig, "trainer", "devices", 1, 10_000),
     (TrainerConfig, "trainer", "accumulate_grad_batches", 1, 1_000_000),
     (TrainerConfig, "trainer", "keep_checkpoints", 1, 1000),
+    (ThresholdConfig, "thresholds", "target_accuracy", 0.5, 0.9999),
+    (ThresholdConfig, "thresholds", "item_target_accuracy", 0.5, 0.9999),
+    (ThresholdConfig, "thresholds", "delta", 0.0001, 0.5),
     (PredictConfig, "", "batch_size", 1, 1_000_000),
 ]
 CHOICES: list[tuple[Callable[..., Any], str, str, tuple[str, ...]]] = [
+    (lambda **given: ImageTowerConfig(weights="w.pth", **given), "model.image", "train", ("all", "last", "none")),
     (SplitConfig, "data.split", "kind", ("family", "random", "time", "block")),
     (lambda **given: _data(**given), "data", "kind", ("files", "sample")),
     (lambda **given: _data(**given), "data", "rare", ("mask", "other")),
+    (TextTowerConfig, "model.text", "kind", ("bert", "lstm", "ngram", "tfidf")),
     (LossConfig, "loss", "class_weights", ("none", "inverse", "sqrt_inverse", "effective_number")),
+    (
+        lambda **given: LossConfig(class_weights="none", **given),
+        "loss",
+        "kind",
+        ("cross_entropy", "focal", "logit_adjusted"),
+    ),
+    (LossConfig, "loss", "balancing", ("fixed", "uncertainty", "famo", "random")),
     (TrainerConfig, "trainer", "precision", ("auto", "32-true", "bf16-mixed")),
     (PredictConfig, "", "precision", ("32-true", "bf16-mixed")),
 ]
@@ -128,9 +146,10 @@ def test_an_attributes_column_is_its_own_name_unless_told() -> None:
     assert [data.column_of(name) for name in ("colour", "all")] == ["colour", "total"]
 
 
-@pytest.mark.parametrize("name", ["vgg11", "", "ResNet18", "wide_resnet50_2"])
-def test_what_is_no_resnet_is_refused(name: str) -> None:
-    assert _refusal(ImageTowerConfig, name=name).startswith(f"model.image.name={name}: not a ResNet")
+@pytest.mark.parametrize("train", ["last", "none"])
+def test_a_network_of_random_weights_is_not_frozen(train: str) -> None:
+    assert _refusal(ImageTowerConfig, train=train).startswith(f"model.image.train={train}: keeps layers as they start")
+    assert ImageTowerConfig(train=train, pretrained=True).train == train
 
 
 @pytest.mark.parametrize(("name", "value"), [("hidden_size", 0), ("heads", 0), ("heads", -4), ("hidden_size", -16)])
@@ -141,6 +160,26 @@ def test_a_text_tower_without_width_or_heads_is_refused(name: str, value: int) -
 def test_a_hidden_size_that_the_heads_do_not_divide_is_refused() -> None:
     assert _refusal(TextTowerConfig, hidden_size=130).startswith("model.text.hidden_size=130: not divisible by 4")
     assert TextTowerConfig(hidden_size=130, heads=5).heads == 5
+
+
+def test_an_lstm_of_an_odd_size_is_refused() -> None:
+    assert _refusal(TextTowerConfig, kind="lstm", hidden_size=15).startswith("model.text.hidden_size=15: odd")
+    assert TextTowerConfig(kind="lstm", hidden_size=130).hidden_size == 130
+    assert TextTowerConfig(kind="tfidf", hidden_size=15).hidden_size == 15
+
+
+def test_a_pretrained_encoder_is_a_bert() -> None:
+    for kind in ("lstm", "ngram", "tfidf"):
+        message = _refusal(TextTowerConfig, kind=kind, pretrained="some/bert")
+        assert message.startswith("model.text.pretrained=some/bert: ")
+        assert f"model.text.kind is {kind}" in message
+
+
+def test_a_fusions_size_that_the_heads_do_not_divide_is_refused_where_there_are_heads() -> None:
+    message = _refusal(FusionConfig, kind="cross_attention", size=30)
+    assert message.startswith("model.fusion.size=30: not divisible by 4")
+    assert FusionConfig(kind="cross_attention", size=30, heads=5).heads == 5
+    assert FusionConfig(kind="late", size=30).size == 30
 
 
 def test_a_model_without_a_tower_is_refused() -> None:
@@ -172,6 +211,61 @@ def test_an_attributes_weight_out_of_range_is_refused_by_its_name(weight: float)
     message = _refusal(DataConfig, attributes={"season": AttributeConfig(weight=weight)})
     assert f"data.attributes.season.weight={weight}: out of range" in message
     assert DataConfig(attributes={"season": AttributeConfig(weight=0.0)})
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"kind": "focal", "label_smoothing": 0.1}, "loss.label_smoothing=0.1"),
+        ({"kind": "logit_adjusted", "class_weights": "inverse"}, "loss.class_weights=inverse"),
+        ({"kind": "logit_adjusted"}, "loss.class_weights=sqrt_inverse"),
+    ],
+)
+def test_a_loss_whose_parts_do_not_go_together_is_refused(given: dict[str, Any], key: str) -> None:
+    message = _refusal(LossConfig, **given)
+    assert message.startswith(f"{key}: ")
+    assert message.endswith("or another loss.kind.")
+
+
+def test_a_focal_loss_takes_class_weights_and_logit_adjustment_takes_smoothing() -> None:
+    assert LossConfig(kind="focal", class_weights="inverse").kind == "focal"
+    assert LossConfig(kind="logit_adjusted", class_weights="none", label_smoothing=0.1).kind == "logit_adjusted"
+
+
+@pytest.mark.parametrize("target", [0.49, 1.0, NAN])
+def test_an_attributes_accuracy_out_of_range_is_refused_by_its_name(target: float) -> None:
+    message = _refusal(DataConfig, attributes={"season": AttributeConfig(target_accuracy=target)})
+    assert f"data.attributes.season.target_accuracy={target}: out of range" in message
+
+
+TREE = {name: AttributeConfig() for name in ("type", "group", "kind", "colour")}
+
+
+@pytest.mark.parametrize(
+    ("taxonomy", "learn", "left"),
+    [
+        (["type", "group", "kind"], None, ["type", "group", "kind"]),
+        (["type", "group", "kind"], ["colour", "kind", "type"], ["type", "kind"]),
+        (["type", "group", "kind"], ["colour", "kind"], None),
+        (["type", "own"], ["own", "type"], ["type", "own"]),  # a column that no attribute declares
+        (["type"], None, None),
+        (["type", "type"], None, None),
+        ([], None, None),
+        (None, None, None),
+    ],
+)
+def test_a_taxonomy_shrinks_to_what_is_learned(
+    taxonomy: list[str] | None, learn: list[str] | None, left: list[str] | None
+) -> None:
+    data = DataConfig(attributes=dict(TREE), taxonomy=taxonomy, learn=learn)
+    assert data.taxonomy == left
+    again = DataConfig(attributes=data.attributes, taxonomy=data.taxonomy, learn=data.learn)  # as a kept config is
+    assert again == data
+
+
+def test_a_taxonomy_of_an_unknown_attribute_is_refused() -> None:
+    message = _refusal(DataConfig, attributes=dict(TREE), taxonomy=["type", "gruop"])
+    assert message == "data.taxonomy=gruop: no such attribute. Use some of type, group, kind, colour, or null."
 
 
 def test_a_picture_pattern_without_the_id_is_refused() -> None:

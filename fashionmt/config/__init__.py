@@ -4,6 +4,8 @@ Each `__post_init__` refuses a value that would fail later with a worse message.
 are refused by OmegaConf's schema, so these are plain dataclasses with `choices` checked here.
 """
 
+from fashionmt.config.augment import AugmentConfig, PictureVariationConfig, TitleVariationConfig
+from fashionmt.config.benchmark import BASELINES, BenchmarkConfig
 from fashionmt.config.data import (
     PICTURE_FORMATS,
     AttributeConfig,
@@ -14,11 +16,14 @@ from fashionmt.config.data import (
 )
 from fashionmt.config.model import FusionConfig, ImageTowerConfig, ModelConfig, TextTowerConfig, WidePathConfig
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
-from fashionmt.config.training import LossConfig, OptimConfig, TrainConfig, TrainerConfig
+from fashionmt.config.training import LossConfig, OptimConfig, ThresholdConfig, TrainConfig, TrainerConfig
 
 __all__ = [
+    "BASELINES",
     "PICTURE_FORMATS",
     "AttributeConfig",
+    "AugmentConfig",
+    "BenchmarkConfig",
     "ColumnsConfig",
     "DataConfig",
     "FusionConfig",
@@ -26,11 +31,14 @@ __all__ = [
     "LossConfig",
     "ModelConfig",
     "OptimConfig",
+    "PictureVariationConfig",
     "PredictColumnsConfig",
     "PredictConfig",
     "PreprocessConfig",
     "SplitConfig",
     "TextTowerConfig",
+    "ThresholdConfig",
+    "TitleVariationConfig",
     "TrainConfig",
     "TrainerConfig",
     "WidePathConfig",

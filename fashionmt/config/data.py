@@ -31,6 +31,8 @@ class AttributeConfig:
     weight: float = 1.0
     """Of its term in the loss. Here, not in the loss, so that `data.attributes.season.weight=0.5` needs no list of
     attributes anywhere else."""
+    target_accuracy: float | None = None
+    """Of the answers that are accepted without a look; null: `thresholds.target_accuracy`."""
 
 
 @dataclass
@@ -68,6 +70,9 @@ class DataConfig:
     attributes: dict[str, AttributeConfig] = field(default_factory=dict)
     learn: list[str] | None = None
     """Which of `attributes` to learn, null for all; a name that is not among them is a column as it stands."""
+    taxonomy: list[str] | None = None
+    """Attributes whose classes are answered only in combinations that occur in the training rows; null for none. It
+    shrinks to those that `learn` keeps, and there is none below two."""
     min_count: int = 2
     """A class with fewer training rows than this is too rare to learn."""
     rare: str = "mask"
@@ -81,18 +86,30 @@ class DataConfig:
         if "{id}" not in self.picture_pattern:
             wrong = "every item would have the same picture"
             raise UserError(f"data.picture_pattern={self.picture_pattern}", wrong, "Put {id} into it")
+        self._settle_taxonomy()
         if self.learn is not None:
             self.attributes = {name: self.attributes.get(name, AttributeConfig()) for name in self.learn}
         if not self.attributes:
             raise UserError("data.attributes", "no attribute is declared", "Declare at least one to learn")
         for name, attribute in self.attributes.items():
             check_range(f"data.attributes.{name}.weight", attribute.weight, 0, 1e6)
+            if attribute.target_accuracy is not None:
+                check_range(f"data.attributes.{name}.target_accuracy", attribute.target_accuracy, 0.5, 0.9999)
             if not name or "." in name or "/" in name:
                 raise UserError(
                     f"data.attributes.{name}", "a name may not be empty or hold '.' or '/'", "Set its column"
                 )
             if name in ("mean", "total"):
                 raise UserError(f"data.attributes.{name}", "the logs use this name", "Rename it, and set its column")
+
+    def _settle_taxonomy(self) -> None:
+        learned = self.attributes if self.learn is None else self.learn
+        for name in self.taxonomy or ():
+            if name not in self.attributes and name not in learned:
+                repair = f"Use some of {', '.join(self.attributes)}, or null"
+                raise UserError(f"data.taxonomy={name}", "no such attribute", repair)
+        kept = [name for name in dict.fromkeys(self.taxonomy or ()) if name in learned]
+        self.taxonomy = kept if len(kept) > 1 else None
 
     def column_of(self, attribute: str) -> str:
         """The catalogue's column that holds `attribute`."""

@@ -2,23 +2,33 @@
 
 from dataclasses import dataclass, field
 
-from fashionmt.config.checks import check_range
+from fashionmt.config.checks import check_choice, check_range
 from fashionmt.errors import UserError
 
 
 @dataclass
 class ImageTowerConfig:
-    """A torchvision ResNet, its last layer removed."""
+    """A torchvision classifier of pictures, its last classification layer removed."""
 
     name: str = "resnet18"
+    """Any classifier in torchvision.models; `model.image_networks` checks it."""
     pretrained: bool = False
     """True: torchvision's ImageNet weights, downloaded or from torch's own cache."""
     weights: str | None = None
     """A local state dict (.safetensors or .pth) instead of a download."""
+    train: str = "all"
+    """What of the network is trained: all, its last stage, or none of it."""
+    colour_statistics: bool = False
+    """Whether statistics of the foreground's colours go beside the network's features."""
 
     def __post_init__(self) -> None:
-        if not self.name.startswith("resnet"):
-            raise UserError(f"model.image.name={self.name}", "not a ResNet", "Use resnet18, resnet34 or resnet50")
+        check_choice("model.image.train", self.train, ("all", "last", "none"))
+        if self.train != "all" and not self.starts_trained:
+            raise UserError(
+                f"model.image.train={self.train}",
+                "keeps layers as they start, which is at random",
+                "Set model.image.pretrained=true or model.image.weights=<file>, or model.image.train=all",
+            )
 
     @property
     def starts_trained(self) -> bool:
@@ -28,35 +38,55 @@ class ImageTowerConfig:
 
 @dataclass
 class TextTowerConfig:
-    """A BERT-family encoder: pretrained by hub name or local folder, or a small BERT of random weights."""
+    """What reads the title: `bert` and `lstm` its tokens in their order, `ngram` and `tfidf` its n-grams as a set."""
 
+    kind: str = "bert"
     pretrained: str | None = None
-    """A hub name or a local folder; null builds a BERT of the sizes below and learns its vocabulary."""
+    """Of `bert`: a hub name or a local folder; null builds one of the sizes below and learns its vocabulary."""
     hidden_size: int = 128
+    """How many features come out; of a pretrained encoder its own."""
     layers: int = 2
+    """Of `bert` and `lstm`."""
     heads: int = 4
+    """Attention heads of `bert`."""
     vocabulary_size: int = 8000
     max_tokens: int = 32
+    min_count: int = 2
+    """Of `ngram` and `tfidf`: an n-gram that fewer training titles hold is not known."""
     dropout: float = 0.1
+    """Of `ngram` and `tfidf`: the share of a title's n-grams that are hidden in training."""
 
     def __post_init__(self) -> None:
+        check_choice("model.text.kind", self.kind, ("bert", "lstm", "ngram", "tfidf"))
         check_range("model.text.hidden_size", self.hidden_size, 1, 1e5)
         check_range("model.text.layers", self.layers, 1, 1e3)
         check_range("model.text.heads", self.heads, 1, 1e3)
         check_range("model.text.max_tokens", self.max_tokens, 4, 512)
         check_range("model.text.vocabulary_size", self.vocabulary_size, 100, 1e6)
+        check_range("model.text.min_count", self.min_count, 1, 1e9)
         check_range("model.text.dropout", self.dropout, 0, 0.95)
-        if self.hidden_size % self.heads:
+        if self.pretrained is not None and self.kind != "bert":
+            wrong = f"names an encoder of the BERT family, and model.text.kind is {self.kind}"
+            raise UserError(f"model.text.pretrained={self.pretrained}", wrong, "Set it to null, or the kind to bert")
+        if self.kind == "bert" and self.hidden_size % self.heads:
             raise UserError(
                 f"model.text.hidden_size={self.hidden_size}",
                 f"not divisible by {self.heads} attention heads",
                 "Change model.text.heads",
             )
+        if self.kind == "lstm" and self.hidden_size % 2:
+            wrong = "odd, and each direction of the LSTM gives half of it"
+            raise UserError(f"model.text.hidden_size={self.hidden_size}", wrong, "Use an even number")
 
     @property
     def starts_trained(self) -> bool:
         """Whether the tower has weights before training, and so takes the lower learning rate."""
         return self.pretrained is not None
+
+    @property
+    def reads_ngrams(self) -> bool:
+        """Whether the tower needs the n-gram vocabulary, with or without a wide path."""
+        return self.kind in ("ngram", "tfidf")
 
 
 @dataclass
@@ -80,11 +110,17 @@ class FusionConfig:
     kind: str = "concat"
     """A name in `model.fusion.FUSIONS`, which checks it."""
     size: int = 512
+    heads: int = 4
+    """Attention heads of `cross_attention`."""
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
         check_range("model.fusion.size", self.size, 1, 1e5)
+        check_range("model.fusion.heads", self.heads, 1, 1e3)
         check_range("model.fusion.dropout", self.dropout, 0, 0.95)
+        if self.kind == "cross_attention" and self.size % self.heads:
+            wrong = f"not divisible by {self.heads} attention heads"
+            raise UserError(f"model.fusion.size={self.size}", wrong, "Change model.fusion.heads")
 
 
 @dataclass

@@ -3,28 +3,53 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from fashionmt.config.augment import AugmentConfig
+from fashionmt.config.benchmark import BenchmarkConfig
 from fashionmt.config.checks import MAX_SEED, check_choice, check_range
 from fashionmt.config.data import DataConfig, PreprocessConfig
 from fashionmt.config.model import ModelConfig
+from fashionmt.errors import UserError
 
 
 @dataclass
 class LossConfig:
-    """The weighted sum of the heads' cross-entropies."""
+    """The weighted sum of the heads' losses."""
 
+    kind: str = "cross_entropy"
+    focal_gamma: float = 2.0
+    """Of `focal`: 0 is cross-entropy, more looks less at what is right already."""
+    tau: float = 1.0
+    """Of `logit_adjusted`: 0 is cross-entropy, 1 treats all classes as equally frequent."""
     class_weights: str = "sqrt_inverse"
     cap: float = 10.0
     """No class weighs more than this."""
     beta: float = 0.999
     """Of `effective_number`."""
     label_smoothing: float = 0.0
+    post_hoc: bool = False
+    """After training, favour rare classes as far as validation accuracy allows: logit adjustment, head by head."""
+    balancing: str = "fixed"
+    """How the heads' losses are weighed besides `data.attributes.<name>.weight`; `random` is a control."""
 
     def __post_init__(self) -> None:
+        check_choice("loss.kind", self.kind, ("cross_entropy", "focal", "logit_adjusted"))
+        check_choice("loss.balancing", self.balancing, ("fixed", "uncertainty", "famo", "random"))
+        check_range("loss.focal_gamma", self.focal_gamma, 0, 20)
+        check_range("loss.tau", self.tau, 0, 10)
         choices = ("none", "inverse", "sqrt_inverse", "effective_number")
         check_choice("loss.class_weights", self.class_weights, choices)
         check_range("loss.cap", self.cap, 1, 1e9)
         check_range("loss.beta", self.beta, 0, 0.9999999)
         check_range("loss.label_smoothing", self.label_smoothing, 0, 0.9)
+        self._check_combination()
+
+    def _check_combination(self) -> None:
+        if self.kind == "focal" and self.label_smoothing > 0:
+            wrong = "the focal loss weighs by the probability of one true class, and smoothing leaves none"
+            raise UserError(f"loss.label_smoothing={self.label_smoothing}", wrong, "Use 0, or another loss.kind")
+        if self.kind == "logit_adjusted" and self.class_weights != "none":
+            wrong = "logit_adjusted makes up for rare classes itself, and the two would add up"
+            raise UserError(f"loss.class_weights={self.class_weights}", wrong, "Use none, or another loss.kind")
 
 
 @dataclass
@@ -41,8 +66,9 @@ class OptimConfig:
     clip_norm: float = 1.0
     """The gradients' norm is cut to this."""
     batch_size: int = 32
-    augment: bool = True
-    """Flip, shift and zoom the training pictures."""
+    ema: float | None = None
+    """Validate and keep a moving average of the weights of this decay (0.999: of about 1000 steps); null: the weights
+    themselves."""
 
     def __post_init__(self) -> None:
         check_range("optim.batch_size", self.batch_size, 2, 1e6)
@@ -52,6 +78,8 @@ class OptimConfig:
         check_range("optim.wide_learning_rate", self.wide_learning_rate, 0, 100)
         check_range("optim.weight_decay", self.weight_decay, 0, 100)
         check_range("optim.clip_norm", self.clip_norm, 1e-9, 1e9)
+        if self.ema is not None:
+            check_range("optim.ema", self.ema, 0, 0.999999)
 
 
 @dataclass
@@ -86,6 +114,24 @@ class TrainerConfig:
 
 
 @dataclass
+class ThresholdConfig:
+    """From which confidence on answers are accepted; the thresholds are chosen on validation."""
+
+    target_accuracy: float = 0.99
+    """Of the answers that a head accepts; `data.attributes.<name>.target_accuracy` for one of its own."""
+    item_target_accuracy: float | None = None
+    """Of the items that are accepted as a whole: the share with every label right; null: `target_accuracy`."""
+    delta: float = 0.1
+    """How probable it may be that a threshold misses its target."""
+
+    def __post_init__(self) -> None:
+        check_range("thresholds.target_accuracy", self.target_accuracy, 0.5, 0.9999)
+        check_range("thresholds.delta", self.delta, 0.0001, 0.5)
+        if self.item_target_accuracy is not None:
+            check_range("thresholds.item_target_accuracy", self.item_target_accuracy, 0.5, 0.9999)
+
+
+@dataclass
 class TrainConfig:
     """Everything `train.py` reads."""
 
@@ -93,8 +139,10 @@ class TrainConfig:
     model: ModelConfig
     preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    thresholds: ThresholdConfig = field(default_factory=ThresholdConfig)
     logger: dict[str, Any] = field(default_factory=dict)
     """Name -> a node with `_target_`, built by `hydra_bridge.build_loggers`."""
     seed: int = 0
@@ -102,6 +150,7 @@ class TrainConfig:
     """Train and evaluate on the first families that hold this many rows: a quick look at a large catalogue."""
     resume: str | None = None
     """The folder of a killed run to continue."""
+    benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, 0, MAX_SEED)

@@ -14,6 +14,7 @@ from fashionmt.data.labels import Labels
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
 from fashionmt.data.splits import Rows
 from fashionmt.data.titles import EncodedTitles
+from fashionmt.data.vary_titles import TitleVariation
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,18 @@ class ItemArrays:
         """Encode the labels by `spaces`."""
         return cls(pictures, titles, {name: spaces[name].encode(column) for name, column in labels.items()})
 
-    def gather(self, rows: npt.NDArray[np.int64]) -> Batch:
-        """The items `rows`, in that order, as a batch; titles padded to the longest of them."""
+    def gather(self, rows: npt.NDArray[np.int64], titles: EncodedTitles | None = None) -> Batch:
+        """The items `rows`, in that order, as a batch; titles padded to the longest of them.
+
+        `titles`: what stands for their own titles, one for each of `rows`.
+        """
         picture_row = self.pictures.row[rows]
         there = picture_row != NO_ROW
         pixels = np.zeros((len(rows), *self.pictures.pixels.shape[1:]), dtype=np.uint8)
         pixels[there] = self.pictures.pixels[picture_row[there]]
         labels = {name: column[rows] for name, column in self.labels.items()}
+        if titles is not None:
+            return make_batch(pixels, there, titles, np.arange(len(rows)), labels)
         return make_batch(pixels, there, self.titles, rows, labels)
 
 
@@ -66,13 +72,15 @@ def make_batch(
 class CatalogueDataset(Dataset[Batch]):
     """Some rows of a catalogue. Indexing with a list of positions gives their batch: one gather, no collation."""
 
-    def __init__(self, items: ItemArrays, rows: Rows) -> None:
-        """`rows`: which rows of `items`, shape (len(self),)."""
+    def __init__(self, items: ItemArrays, rows: Rows, variation: TitleVariation | None = None) -> None:
+        """`rows`: which rows of `items`, shape (len(self),). `variation`: how their titles are varied."""
         self.items = items
         self.rows = rows
+        self.variation = variation
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, positions: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
-        return self.items.gather(self.rows[np.asarray(positions)])
+        rows = self.rows[np.asarray(positions)]
+        return self.items.gather(rows, self.variation.encode(rows) if self.variation is not None else None)

@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.config import DataConfig, PreprocessConfig
+from fashionmt.config import DataConfig, PreprocessConfig, TitleVariationConfig
 from fashionmt.data.catalogue import CatalogueFiles, CatalogueRow, read_catalogue
 from fashionmt.data.dataset import CatalogueDataset, ItemArrays
 from fashionmt.data.findings import Findings
+from fashionmt.data.label_words import label_words
 from fashionmt.data.labels import learn_label_spaces
 from fashionmt.data.picture_cache import NO_ROW, PictureCache, open_pictures
 from fashionmt.data.splits import Rows, Split, families, make_split
 from fashionmt.data.titles import EncodedTitles, TitleEncoder
+from fashionmt.data.vary_titles import TitleVariation
 from fashionmt.errors import UserError
 
 LearnTitles = Callable[[Sequence[str]], TitleEncoder]
@@ -41,10 +43,20 @@ class PreparedData:
     findings: Findings
     fingerprint: str
     """SHA-256 over ids, titles, labels and picture bytes: two runs with the same one saw the same data."""
+    raw_titles: list[str | None]
+    """As the catalogue has them, for what reads titles in another way than the model."""
 
     def dataset(self, part: str) -> CatalogueDataset:
         """`train`, `validation` or `test`."""
         return CatalogueDataset(self.items, self.split.parts()[part])
+
+    def training_dataset(self, config: TitleVariationConfig) -> CatalogueDataset:
+        """`train`, its titles varied anew in every batch."""
+        if not config.varies:
+            return self.dataset("train")
+        words = {name: label_words(space.classes) for name, space in self.spaces.items()}
+        variation = TitleVariation(self.titles, self.raw_titles, words, config)
+        return CatalogueDataset(self.items, self.split.train, variation)
 
 
 def prepare_data(
@@ -79,6 +91,7 @@ def prepare_data(
         titles=encoder,
         findings=findings,
         fingerprint=_fingerprint(rows, pictures),
+        raw_titles=titles,
     )
 
 

@@ -19,9 +19,12 @@ from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.data.dataset import make_batch
 from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit, read_encoded, upright_rgb
 from fashionmt.data.titles import EncodedTitles
+from fashionmt.decoding import Decoded, Threshold, Thresholds
 from fashionmt.inference.items import Item, ItemTags, Picture, Tag
 
 READS = {"image": "a picture", "text": "a title"}
+ALTERNATIVES = 3
+NOTHING = Threshold(1.0, None)  # is accepted by a bundle without thresholds
 AHEAD = 2  # batches prepared in advance: enough to hide a slow one, little enough to hold in memory
 
 
@@ -46,6 +49,8 @@ class TaggingEngine:
         self.batch_size = batch_size
         self.bf16 = precision == "bf16-mixed"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._decoder = bundle.decoder
+        self._thresholds = bundle.thresholds or Thresholds(dict.fromkeys(bundle.spaces, NOTHING), NOTHING)
         bundle.tagger.to(self.device).eval()
 
     def tag(self, items: Iterable[Item | Mapping[str, Any]]) -> list[ItemTags]:
@@ -87,22 +92,34 @@ class TaggingEngine:
         answers = iter(self._forward(prepared.batch) if prepared.batch is not None else [])
         needed = " or ".join(READS[name] for name in self.bundle.tagger.modalities)
         problem = f"nothing to read: the model needs {needed}"
-        rows = zip(prepared.items, prepared.inputs, prepared.image_problems, strict=True)
-        return [
-            ItemTags(item.id, next(answers) if inputs else {}, inputs, image_problem, None if inputs else problem)
-            for item, inputs, image_problem in rows
-        ]
+        tagged = []
+        for item, inputs, image_problem in zip(prepared.items, prepared.inputs, prepared.image_problems, strict=True):
+            tags, accepted = next(answers) if inputs else ({}, False)
+            tagged.append(ItemTags(item.id, tags, inputs, image_problem, None if inputs else problem, accepted))
+        return tagged
 
-    def _forward(self, batch: Batch) -> list[dict[str, Tag]]:
+    def _forward(self, batch: Batch) -> Iterator[tuple[dict[str, Tag], bool]]:
+        """Per item: its tags, and whether it is accepted as a whole."""
         with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
             logits = self.bundle.tagger(batch.to(self.device)).logits
-        columns = {}
-        for name, values in logits.items():
-            probability = (values.float() / self.bundle.temperatures.get(name, 1.0)).softmax(dim=1)
-            confidence, index = probability.max(dim=1)
-            classes = self.bundle.spaces[name].classes
-            columns[name] = [Tag(classes[i], c) for i, c in zip(index.tolist(), confidence.tolist(), strict=True)]
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        decoded = self._decoder({name: value.float().cpu() for name, value in logits.items()})
+        columns = {name: self._tags(name, decoded) for name in logits}
+        whole = self._thresholds.item.accepts(decoded.item_confidence).tolist()
+        rows = zip(*columns.values(), strict=True)
+        return ((dict(zip(columns, row, strict=True)), accepted) for row, accepted in zip(rows, whole, strict=True))
+
+    def _tags(self, name: str, decoded: Decoded) -> list[Tag]:
+        """The tags of one head, item by item."""
+        classes, answers = self.bundle.spaces[name].classes, decoded.answers[name]
+        others = decoded.log_probabilities[name].exp().scatter(1, answers.unsqueeze(1), -1)
+        best = others.topk(min(ALTERNATIVES, len(classes) - 1), dim=1)
+        confidence = decoded.confidence[name]
+        accepted = self._thresholds.heads[name].accepts(confidence)
+        columns = (column.tolist() for column in (answers, confidence, accepted, best.indices, best.values))
+        return [
+            Tag(classes[i], sure, enough, tuple((classes[j], p) for j, p in zip(js, ps, strict=True)))
+            for i, sure, enough, js, ps in zip(*columns, strict=True)
+        ]
 
     def _picture(self, item: Item) -> tuple[Pixels | None, str | None]:
         """(pixels, None), or (None, why not)."""

@@ -27,6 +27,11 @@ class Tag:
     value: str
     confidence: float
     """In [0, 1]: the share of such answers that are right, as far as the bundle is calibrated."""
+    accepted: bool = False
+    """Its confidence is at or above the head's threshold; False where the bundle has none."""
+    alternatives: tuple[tuple[str, float], ...] = ()
+    """The three most probable classes besides the answer, and their probabilities, falling. With a taxonomy one may
+    be above the answer's own: the answers are the classes of the best combination."""
 
 
 @dataclass(frozen=True)
@@ -42,3 +47,5 @@ class ItemTags:
     """Why its picture was not read, or None."""
     problem: str | None
     """Why the item could not be tagged, or None."""
+    accepted: bool = False
+    """The confidence that all its tags are right is at or above the item's threshold."""

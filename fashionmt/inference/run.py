@@ -1,27 +1,51 @@
 """Tags a whole catalogue: reads, tags, writes, and says what could not be tagged."""
 
 import csv
-import itertools
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from fashionmt.bundle import Bundle
 from fashionmt.config import PredictConfig
 from fashionmt.data.catalogue import CatalogueReader, ColumnMap
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.errors import UserError
 from fashionmt.inference.engine import TaggingEngine, load_bundle
-from fashionmt.inference.items import Item, ItemTags
+from fashionmt.inference.items import Item, ItemTags, Tag
 from fashionmt.inference.writer import TagWriter
 from fashionmt.paths import cache_dir, newest_bundle
 
 RUNS = Path("runs")
 SHOWN = 10  # rows printed
+WHOLE = "all of them"
+
+
+@dataclass
+class Tally:
+    """What became of a catalogue's items."""
+
+    first: list[ItemTags] = field(default_factory=list)
+    """Of the tagged ones, those to print."""
+    aside: list[ItemTags] = field(default_factory=list)
+    """Those that could not be tagged."""
+    tagged: int = 0
+    accepted: Counter[str] = field(default_factory=Counter)
+    """By attribute: answers accepted."""
+    accepted_items: int = 0
+
+    def add(self, tags: ItemTags) -> None:
+        """Count a tagged item."""
+        self.tagged += 1
+        self.accepted.update(name for name, tag in tags.tags.items() if tag.accepted)
+        self.accepted_items += tags.accepted
+        if len(self.first) < SHOWN:
+            self.first.append(tags)
 
 
 def tag_catalogue(config: PredictConfig, run_folder: Path) -> Path:
@@ -39,9 +63,9 @@ def tag_catalogue(config: PredictConfig, run_folder: Path) -> Path:
     total = sum(1 for _ in _open(config, engine).rows())  # finds bad rows before hours of work, not after
     reader = _open(config, engine)
     with TagWriter(output, engine.bundle.spaces, config.overwrite) as writer:
-        first, aside = _tag_all(engine, reader, writer, total)
-    _write_aside(output.with_name(f"{output.stem}.set-aside.csv"), aside)
-    _show(first, output, total, len(aside), reader, bundle)
+        tally = _tag_all(engine, reader, writer, total)
+    _write_aside(output.with_name(f"{output.stem}.set-aside.csv"), tally.aside)
+    _show(tally, engine.bundle, output, reader, bundle)
     return output
 
 
@@ -69,20 +93,16 @@ def read_items(reader: CatalogueReader) -> Iterator[Item]:
         yield Item(row.id, row.title, row.picture, row.picture_problem)
 
 
-def _tag_all(
-    engine: TaggingEngine, reader: CatalogueReader, writer: TagWriter, total: int
-) -> tuple[list[ItemTags], list[ItemTags]]:
-    """Write the tagged items; returns the first of them, and those that could not be tagged."""
-    first: list[ItemTags] = []
-    aside: list[ItemTags] = []
+def _tag_all(engine: TaggingEngine, reader: CatalogueReader, writer: TagWriter, total: int) -> Tally:
+    """Write the tagged items."""
+    tally = Tally()
     for tags in tqdm(engine.stream(read_items(reader)), total=total, desc="tagging", unit=" items", disable=None):
         if tags.problem is not None:
-            aside.append(tags)
+            tally.aside.append(tags)
             continue
         writer.write(tags)
-        if len(first) < SHOWN:
-            first.append(tags)
-    return first, aside
+        tally.add(tags)
+    return tally
 
 
 def _write_aside(path: Path, aside: list[ItemTags]) -> None:
@@ -95,19 +115,43 @@ def _write_aside(path: Path, aside: list[ItemTags]) -> None:
         rows.writerows((tags.id, tags.problem, tags.image_problem or "") for tags in aside)
 
 
-def _show(first: list[ItemTags], output: Path, total: int, aside: int, reader: CatalogueReader, bundle: Path) -> None:
+def _show(tally: Tally, bundle: Bundle, output: Path, reader: CatalogueReader, folder: Path) -> None:
     # Eight columns need more than the 80 characters that a pipe is taken to have.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
-    if first:
-        table = Table("id", *first[0].tags, "inputs", title=f"the first {len(first)} of {total} items")
-        for tags in first:
-            answers = (f"{tag.value} {tag.confidence:.2f}" for tag in tags.tags.values())
-            table.add_row(*itertools.chain([tags.id], answers, ["+".join(tags.inputs)]))
+    total = tally.tagged + len(tally.aside)
+    if tally.first:
+        title = f"the first {len(tally.first)} of {total} items"
+        caption = "?: for review" if bundle.thresholds is not None else None
+        table = Table("id", *bundle.spaces, "inputs", title=title, caption=caption, caption_justify="left")
+        for tags in tally.first:
+            answers = (_cell(tag, bundle.thresholds is not None) for tag in tags.tags.values())
+            table.add_row(tags.id, *answers, "+".join(tags.inputs))
         console.print(table)
-    for line in reader.findings.lines():
-        console.print(f"  {line}", markup=False, soft_wrap=True)
-    console.print(f"bundle: {bundle}", markup=False, soft_wrap=True)
-    if aside:
+    lines = [*(f"  {line}" for line in reader.findings.lines()), f"bundle: {folder}"]
+    if tally.aside:
         where = output.with_name(f"{output.stem}.set-aside.csv")
-        console.print(f"set aside: {aside} items that could not be tagged, in {where}", markup=False, soft_wrap=True)
-    console.print(f"tags: {total - aside} items in {output}", markup=False, soft_wrap=True)
+        lines.append(f"set aside: {len(tally.aside)} items that could not be tagged, in {where}")
+    lines += [*_decisions(tally, bundle), f"tags: {tally.tagged} items in {output}"]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _cell(tag: Tag, decides: bool) -> str:
+    return f"{tag.value} {tag.confidence:.2f}{'?' if decides and not tag.accepted else ''}"
+
+
+def _decisions(tally: Tally, bundle: Bundle) -> list[str]:
+    """What is accepted, and what never is."""
+    thresholds = bundle.thresholds
+    if thresholds is None:
+        return ["accepted: nothing, as the bundle has no thresholds"]
+    if not tally.tagged:
+        return []
+    counts = {name: tally.accepted[name] for name in bundle.spaces} | {WHOLE: tally.accepted_items}
+    each = {**thresholds.heads, WHOLE: thresholds.item}
+    shares = [f"{name} {counts[name] / tally.tagged:.0%}" for name in counts if each[name].confidence is not None]
+    never = [f"{name} ({each[name].target_accuracy:.4g})" for name in counts if each[name].confidence is None]
+    lines = [f"accepted: {', '.join(shares)}; the rest is for review"] if shares else []
+    if never:
+        lines.append(f"for review, as validation showed no threshold for the accuracy asked: {', '.join(never)}")
+    return lines

@@ -19,10 +19,12 @@ FORMATS = {
     ".parquet": pyarrow.parquet.ParquetWriter,
 }
 CHUNK = 1024  # rows
+DECISIONS = {True: "accept", False: "review"}
 
 
 class TagWriter:
-    """Writes `id`, each attribute and its confidence, the inputs read, and what was wrong with the picture."""
+    """Writes `id`, each attribute with its confidence and decision, the decision on the item as a whole, the inputs
+    read, and what was wrong with the picture."""
 
     def __init__(self, path: Path, attributes: Iterable[str], overwrite: bool) -> None:
         """Raises `UserError` for an unknown suffix, or where the file is there and may not be overwritten."""
@@ -38,14 +40,15 @@ class TagWriter:
     @property
     def schema(self) -> Any:
         """The columns: texts, and confidences in [0, 1]."""
-        heads = [
-            field
-            for name in self.attributes
-            for field in ((name, pyarrow.string()), (f"{name}_confidence", pyarrow.float64()))
-        ]
-        return pyarrow.schema(
-            [("id", pyarrow.string()), *heads, ("inputs", pyarrow.string()), ("picture_problem", pyarrow.string())]
-        )
+        fields = [("id", pyarrow.string())]
+        for name in self.attributes:
+            fields += [
+                (name, pyarrow.string()),
+                (f"{name}_confidence", pyarrow.float64()),
+                (f"{name}_decision", pyarrow.string()),
+            ]
+        fields += [(name, pyarrow.string()) for name in ("decision", "inputs", "picture_problem")]
+        return pyarrow.schema(fields)
 
     def __enter__(self) -> Self:
         try:
@@ -65,8 +68,11 @@ class TagWriter:
         """Add a tagged item."""
         row: dict[str, Any] = {"id": tags.id}
         for name in self.attributes:
-            row[name] = tags.tags[name].value
-            row[f"{name}_confidence"] = round(tags.tags[name].confidence, 4)
+            tag = tags.tags[name]
+            row[name] = tag.value
+            row[f"{name}_confidence"] = round(tag.confidence, 4)
+            row[f"{name}_decision"] = DECISIONS[tag.accepted]
+        row["decision"] = DECISIONS[tags.accepted]
         row |= {"inputs": "+".join(tags.inputs), "picture_problem": tags.image_problem or ""}
         self._rows.append(row)
         if len(self._rows) >= CHUNK:

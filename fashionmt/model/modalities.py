@@ -25,6 +25,13 @@ class MissingEmbeddings(nn.Module):
         }
 
 
+def consulted(present: Present) -> Present:
+    """Whose answers count where each modality answers by itself: those that are there, and all, by their missing
+    embeddings, for an item that has none."""
+    nothing = ~torch.stack(list(present.values())).any(dim=0)
+    return {name: there | nothing for name, there in present.items()}
+
+
 def drop_modalities(present: Present, probability: Mapping[str, float]) -> Present:
     """Hide one input of some items that have them all: at most one each, so that no item is left with nothing."""
     names = list(present)

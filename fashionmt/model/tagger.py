@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from fashionmt.batch import Batch, TaggerOutput
 from fashionmt.config import ModelConfig
+from fashionmt.errors import UserError
 from fashionmt.model.fusion import build_fusion, check_fusion
-from fashionmt.model.heads import Heads
 from fashionmt.model.image_tower import ImageTower, check_image_tower
 from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities
-from fashionmt.model.text_tower import TextTower, build_encoder, encoder_from_config
+from fashionmt.model.text_tower import TextTower, build_text_tower, rebuild_text_tower
 from fashionmt.model.wide_path import WidePath
 
 
@@ -26,7 +26,7 @@ class Tagger(nn.Module):
         text: TextTower | None,
         ngrams: int = 0,
     ) -> None:
-        """`classes`: attribute -> number of its learned classes. `ngrams`: how many the wide path knows.
+        """`classes`: attribute -> number of its learned classes. `ngrams`: how many ids of them there are.
         `build_tagger` makes the towers."""
         super().__init__()
         self.config = config
@@ -35,7 +35,7 @@ class Tagger(nn.Module):
         sizes = {name: tower.size for name, tower in (("image", image), ("text", text)) if tower is not None}
         self.missing = MissingEmbeddings(sizes)
         self.fusion = build_fusion(sizes, config.fusion)
-        self.heads = Heads(config.fusion.size, classes)
+        self.heads = self.fusion.build_heads(classes)
         self.wide = WidePath(config.wide, ngrams, classes) if config.wide is not None else None
 
     @property
@@ -48,12 +48,12 @@ class Tagger(nn.Module):
         present = self._present(batch)
         if self.training:
             present = drop_modalities(present, {"image": self.config.drop_image, "text": self.config.drop_title})
-        embedding = self.fusion(self.missing(self._features(batch), present))
-        logits = self.heads(embedding)
+        fused = self.fusion(self.missing(self._features(batch), present), present)
+        logits = self.heads(fused)
         if self.wide is not None:
             wide = self.wide(batch.ngram_ids, batch.ngram_weights * present["text"].unsqueeze(1))
             logits = {name: value + wide[name] for name, value in logits.items()}
-        return TaggerOutput(logits, embedding)
+        return TaggerOutput(logits, fused.embedding)
 
     def _present(self, batch: Batch) -> Present:
         there = {"image": batch.has_image, "text": batch.has_title}
@@ -64,29 +64,31 @@ class Tagger(nn.Module):
         if self.image is not None:
             features["image"] = self.image(batch.pixels)
         if self.text is not None:
-            features["text"] = self.text(batch.token_ids, batch.token_mask)
+            features["text"] = self.text(batch)
         return features
 
     def encoder_config(self) -> dict[str, Any] | None:
-        """The text encoder's shape, for the bundle; None without a text tower."""
-        if self.text is None:
-            return None
-        stored: dict[str, Any] = self.text.encoder.config.to_dict()
-        return stored
+        """The text tower's shape, for the bundle; None without one."""
+        return self.text.shape() if self.text is not None else None
 
 
 def check_model(config: ModelConfig) -> None:
-    """Raise `UserError` for names that no part of the model bears, before a catalogue is read for nothing."""
+    """Raise `UserError` for names that no part of the model bears and for parts that do not agree, before a catalogue
+    is read for nothing."""
     check_fusion(config.fusion)
     if config.image is not None:
         check_image_tower(config.image)
+    text, wide = config.text, config.wide
+    if text is not None and text.reads_ngrams and wide is not None and text.min_count != wide.min_count:
+        wrong = f"not that of model.wide ({wide.min_count}), and both read the same n-grams"
+        raise UserError(f"model.text.min_count={text.min_count}", wrong, "Set both the same")
 
 
 def build_tagger(config: ModelConfig, classes: Mapping[str, int], vocabularies: tuple[int, int]) -> Tagger:
     """A tagger to train: towers of random or pretrained weights. `vocabularies`: ids of tokens and of n-grams."""
     tokens, ngrams = vocabularies
     image = ImageTower(config.image) if config.image is not None else None
-    text = TextTower(build_encoder(config.text, tokens)) if config.text is not None else None
+    text = build_text_tower(config.text, tokens, ngrams) if config.text is not None else None
     return Tagger(config, classes, image, text, ngrams)
 
 
@@ -95,7 +97,7 @@ def rebuild_tagger(
 ) -> Tagger:
     """The same shape again, weights to be loaded: nothing is downloaded. `encoder`: what `encoder_config` gave."""
     if (config.text is None) != (encoder is None):
-        raise ValueError("a text encoder without a text tower, or a text tower without an encoder")
+        raise ValueError("a text tower's shape without a text tower, or a text tower without its shape")
     image = ImageTower(config.image, load_weights=False) if config.image is not None else None
-    text = TextTower(encoder_from_config(encoder)) if encoder is not None else None
+    text = rebuild_text_tower(config.text, encoder, ngrams) if config.text is not None and encoder is not None else None
     return Tagger(config, classes, image, text, ngrams)

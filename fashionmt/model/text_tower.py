@@ -1,110 +1,52 @@
-"""The text tower: a BERT-family encoder and the mean of its last layer over real tokens."""
+"""The text towers: what they have in common, and each by its name in `model.text.kind`."""
 
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import safetensors
-import torch
-import transformers
-from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import Tensor
 
+from fashionmt.batch import Batch
 from fashionmt.config import TextTowerConfig
-from fashionmt.errors import UserError
+from fashionmt.model.bert_tower import BertTower, build_encoder, encoder_from_config, pretrained_tokenizer
+from fashionmt.model.lstm_tower import LstmTower
+from fashionmt.model.ngram_tower import NgramTower, TfidfTower
 
-WITH_POOLER = ("albert", "bert", "camembert", "mpnet", "roberta", "xlm-roberta")
-FAMILY = (*WITH_POOLER, "distilbert", "electra")
-"""Encoders that transformers itself implements and that read token ids and a mask alone."""
-
-
-class TextTower(nn.Module):
-    """Token ids to features, averaged over real tokens.
-
-    Shape: int64 (B, T), bool (B, T) -> float (B, `size`). A title without tokens gives zeros.
-    """
-
-    def __init__(self, encoder: Any) -> None:
-        """`encoder`: a transformers encoder, as `build_encoder` or `encoder_from_config` makes it."""
-        super().__init__()
-        self.encoder = encoder
-        self.size: int = encoder.config.hidden_size
-
-    def forward(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
-        """int64 (B, T), bool (B, T) -> float (B, size)."""
-        # A row with no real token would attend to nothing and give NaN; its first padding is read, then masked out.
-        attended = token_mask.clone()
-        attended[:, 0] = True
-        hidden = self.encoder(input_ids=token_ids, attention_mask=attended.long()).last_hidden_state
-        weight = token_mask.unsqueeze(-1).to(hidden.dtype)
-        mean: Tensor = (hidden * weight).sum(1) / weight.sum(1).clamp(min=1)
-        return mean
+__all__ = [
+    "TextTower",
+    "build_encoder",
+    "build_text_tower",
+    "encoder_from_config",
+    "pretrained_tokenizer",
+    "rebuild_text_tower",
+]
 
 
-def build_encoder(config: TextTowerConfig, vocabulary: int) -> Any:
-    """A BERT of random weights and the sizes in `config`, or the pretrained encoder it names."""
-    if config.pretrained is not None:
-        return _pretrained_encoder(config.pretrained)
-    sizes = transformers.BertConfig(
-        vocab_size=vocabulary,
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.layers,
-        num_attention_heads=config.heads,
-        intermediate_size=4 * config.hidden_size,
-        max_position_embeddings=config.max_tokens,
-        hidden_dropout_prob=config.dropout,
-        attention_probs_dropout_prob=config.dropout,
-    )
-    return transformers.BertModel(sizes, add_pooling_layer=False)
+class TextTower(Protocol):
+    """A module from a batch's titles to float (B, `size`); a title with nothing to read gives zeros."""
+
+    size: int
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Reads `token_ids` and `token_mask`, or `ngram_ids` and `ngram_weights`."""
+
+    def shape(self) -> dict[str, Any]:
+        """What `rebuild_text_tower` needs beyond the config and the n-gram vocabulary, as JSON takes it."""
 
 
-def pretrained_tokenizer(name: str, max_tokens: int) -> Tokenizer:
-    """The tokenizer of a pretrained encoder, cutting at `max_tokens`. Raises `UserError`."""
-    loaded = _from_pretrained(transformers.AutoTokenizer, name)
-    tokenizer: Tokenizer = loaded.backend_tokenizer
-    if set(tokenizer.get_vocab()) <= set(loaded.all_special_tokens):
-        # What transformers makes up where no tokenizer file lies: every word would be unknown.
-        raise UserError(f"model.text.pretrained={name}", "holds no tokenizer", "Add its tokenizer.json")
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    return tokenizer
+def build_text_tower(config: TextTowerConfig, tokens: int, ngrams: int) -> TextTower:
+    """A tower of random or pretrained weights. `tokens`, `ngrams`: how many ids there are of each."""
+    match config.kind:
+        case "lstm":
+            return LstmTower(config, tokens)
+        case "ngram":
+            return NgramTower(config, ngrams)
+        case "tfidf":
+            return TfidfTower(config, ngrams)
+        case _:
+            return BertTower(build_encoder(config, tokens))
 
 
-def _pretrained_encoder(name: str) -> Any:
-    family = _from_pretrained(transformers.AutoConfig, name).model_type
-    if family not in FAMILY:
-        wrong = f"an encoder of the family {family!r}"
-        raise UserError(f"model.text.pretrained={name}", wrong, f"Use one of {', '.join(FAMILY)}")
-    # float32: transformers would keep the file's own type, and half precision does not train.
-    options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
-    encoder, found = _from_pretrained(transformers.AutoModel, name, **options, **_without_pooler(family))
-    if found["missing_keys"]:
-        wrong = f"its weights lack {min(found['missing_keys'])}, which would start random"
-        raise UserError(f"model.text.pretrained={name}", wrong, "Complete its model.safetensors")
-    return encoder
-
-
-def _from_pretrained(kind: Any, name: str, **options: Any) -> Any:
-    """From a local folder or the hub: no code of theirs is run."""
-    try:
-        return kind.from_pretrained(name, local_files_only=Path(name).is_dir(), trust_remote_code=False, **options)
-    except (OSError, ValueError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
-        raise UserError(
-            f"model.text.pretrained={name}",
-            f"could not be loaded ({str(error).partition(chr(10))[0]})",
-            "Go online, name a local folder with config.json, tokenizer.json and model.safetensors, or set it to null",
-        ) from error
-
-
-def _without_pooler(family: str) -> dict[str, bool]:
-    """The pooler reads one token; the tower averages over all, so its weights would only lie there."""
-    return {"add_pooling_layer": False} if family in WITH_POOLER else {}
-
-
-def encoder_from_config(stored: dict[str, Any]) -> Any:
-    """An encoder of the shape that `encoder.config.to_dict()` described. Raises ValueError for an unknown family."""
-    family = stored.get("model_type")
-    if family not in FAMILY:
-        raise ValueError(f"text encoder of the family {family!r}")
-    config = transformers.AutoConfig.for_model(**stored)
-    from_config: Any = transformers.AutoModel.from_config
-    return from_config(config, trust_remote_code=False, **_without_pooler(family))
+def rebuild_text_tower(config: TextTowerConfig, shape: dict[str, Any], ngrams: int) -> TextTower:
+    """The same shape again, weights to be loaded: nothing is downloaded. `shape`: what `TextTower.shape` gave."""
+    if config.kind == "bert":
+        return BertTower(encoder_from_config(shape))
+    return build_text_tower(config, shape.get("tokens", 0), ngrams)

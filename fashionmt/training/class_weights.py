@@ -7,18 +7,21 @@ over the classes that occur; then no weight may pass `cap`. A class without item
 import numpy as np
 import numpy.typing as npt
 
+Counts = npt.NDArray[np.int64]
+"""Training items of each class, shape (K,)."""
 Weights = npt.NDArray[np.float64]
 """Shape (K,)."""
 
 
-def class_weights(counts: npt.NDArray[np.int64], scheme: str, cap: float, beta: float) -> Weights:
+def class_weights(counts: Counts, scheme: str, cap: float, beta: float) -> Weights:
     """The weight of each class.
 
     Args:
         counts: n_c, shape (K,).
         scheme: `none`: 1. `inverse`: n / (K n_c), scikit-learn's "balanced" (King & Zeng 2001).
             `sqrt_inverse`: its square root (Mahajan et al. 2018, arXiv:1805.00932, sampling by 1/sqrt(n_c)).
-            `effective_number`: (1 - beta) / (1 - beta^n_c) (Cui et al. 2019, arXiv:1901.05555, eq. 2).
+            `effective_number`: (1 - beta) / (1 - beta^n_c), one over the effective number of items (Cui et al. 2019,
+            arXiv:1901.05555, the class-balanced term of section 4, scaled as there).
         cap: the greatest weight allowed.
         beta: of `effective_number`.
     """

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader, Sampler
 
 from fashionmt.batch import Batch
+from fashionmt.config import TitleVariationConfig
 from fashionmt.data import CatalogueDataset, PreparedData
 
 Positions = npt.NDArray[np.int64]
@@ -91,9 +92,13 @@ def evaluation_loader(dataset: CatalogueDataset, batch_size: int) -> DataLoader[
 class CatalogueDataModule(pl.LightningDataModule):
     """The training and validation batches of a prepared catalogue. Batches are gathered from arrays: no workers."""
 
-    def __init__(self, data: PreparedData, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, data: PreparedData, batch_size: int, seed: int, titles: TitleVariationConfig | None = None
+    ) -> None:
+        """`titles`: how training titles are varied; None: not at all."""
         super().__init__()
         self.data, self.batch_size, self.seed = data, batch_size, seed
+        self.titles = titles or TitleVariationConfig()
 
     def batches_per_epoch(self) -> int:
         """Of each process."""
@@ -101,7 +106,7 @@ class CatalogueDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> ResumableLoader:
         """Shuffled by seed and epoch."""
-        return ResumableLoader(self.data.dataset("train"), self._sampler())
+        return ResumableLoader(self.data.training_dataset(self.titles), self._sampler())
 
     def _sampler(self) -> EpochBatchSampler:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

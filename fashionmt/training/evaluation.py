@@ -10,7 +10,9 @@ from tqdm import tqdm
 
 from fashionmt.attributes import MISSING, LabelSpace
 from fashionmt.data import CatalogueDataset
+from fashionmt.decoding import Decoded, Decoder, Threshold, Thresholds
 from fashionmt.model import Tagger
+from fashionmt.training.calibration import BINS, calibration_error
 from fashionmt.training.datamodule import evaluation_loader
 from fashionmt.training.metrics import TaggerMetrics
 
@@ -41,23 +43,84 @@ def collect_answers(tagger: Tagger, dataset: CatalogueDataset, device: torch.dev
             logits.setdefault(name, []).append(value.float().cpu())
             labels.setdefault(name, []).append(batch.labels[name])
         embedding.append(output.embedding.float().cpu())
-    joined = ({name: torch.cat(parts) for name, parts in columns.items()} for columns in (logits, labels))
-    return Answers(*joined, torch.cat(embedding))
+    return Answers(_joined(logits), _joined(labels), torch.cat(embedding))
 
 
-def score(answers: Answers, spaces: Mapping[str, LabelSpace]) -> dict[str, Any]:
-    """What `metrics.json` holds: per attribute accuracy, macro-F1, classes, items; exact match; items."""
+def _joined(columns: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.cat(parts) for name, parts in columns.items()}
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The answers to those items that are labelled."""
+
+    confidence: Tensor
+    """float64 (N,)."""
+    right: Tensor
+    """bool (N,); an item of a class that was not learned is a mistake."""
+
+    def under(self, threshold: Threshold) -> dict[str, float | None]:
+        """What the threshold accepts: its share of the items, and how many of these are right."""
+        accepted = threshold.accepts(self.confidence)
+        return {
+            "target_accuracy": threshold.target_accuracy,
+            "threshold": threshold.confidence,
+            "accepted": _share(accepted),
+            "accepted_accuracy": _share(self.right[accepted]),
+        }
+
+
+def _share(true: Tensor) -> float | None:
+    return float(true.double().mean()) if len(true) else None
+
+
+def head_outcomes(decoded: Decoded, labels: Mapping[str, Tensor]) -> dict[str, Outcomes]:
+    """Attribute -> outcomes. `labels`: attribute -> int64 (N,)."""
+    outcomes = {}
+    for name, answers in decoded.answers.items():
+        labelled = labels[name] != MISSING
+        outcomes[name] = Outcomes(decoded.confidence[name][labelled], (answers == labels[name])[labelled])
+    return outcomes
+
+
+def item_outcomes(decoded: Decoded, labels: Mapping[str, Tensor]) -> Outcomes:
+    """Of items as a whole: labelled where any label is there, right where none says otherwise (exact match)."""
+    missing = torch.stack([labels[name] == MISSING for name in decoded.answers])
+    right = torch.stack([answers == labels[name] for name, answers in decoded.answers.items()])
+    labelled = ~missing.all(0)
+    return Outcomes(decoded.item_confidence[labelled], (right | missing).all(0)[labelled])
+
+
+def score(
+    answers: Answers,
+    spaces: Mapping[str, LabelSpace],
+    decoder: Decoder | None = None,
+    thresholds: Thresholds | None = None,
+) -> dict[str, Any]:
+    """What `metrics.json` holds of the decoded answers.
+
+    Per attribute accuracy, macro-F1, expected calibration error, classes and items; exact match; items. With
+    thresholds, per attribute and under `item`, as `Outcomes.under` gives it.
+    """
+    decoded = (decoder or Decoder())(answers.logits)
     metrics = TaggerMetrics(spaces)
-    metrics.update({name: value.argmax(1) for name, value in answers.logits.items()}, answers.labels)
+    metrics.update(decoded.answers, answers.labels)
     found = metrics.compute()
-    attributes = {
+    outcomes = head_outcomes(decoded, answers.labels)
+    attributes: dict[str, dict[str, Any]] = {
         name: {
             "accuracy": found[f"accuracy/{name}"],
             "macro_f1": found[f"macro_f1/{name}"],
+            "ece": calibration_error(outcomes[name].confidence, outcomes[name].right),
             "classes": len(spaces[name]),
-            "items": int((answers.labels[name] != MISSING).sum()),
+            "items": len(outcomes[name].right),
         }
         for name in spaces
     }
     items = len(next(iter(answers.labels.values())))
-    return {"attributes": attributes, "exact_match": found["exact_match"], "items": items}
+    scores = {"attributes": attributes, "exact_match": found["exact_match"], "ece_bins": BINS, "items": items}
+    if thresholds is not None:
+        for name, row in attributes.items():
+            row |= outcomes[name].under(thresholds.heads[name])
+        scores["item"] = item_outcomes(decoded, answers.labels).under(thresholds.item)
+    return scores

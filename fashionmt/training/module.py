@@ -12,9 +12,11 @@ from torchmetrics import MeanMetric
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch
-from fashionmt.config import OptimConfig
-from fashionmt.data.augment import augment
+from fashionmt.config import OptimConfig, PictureVariationConfig
+from fashionmt.data.vary_pictures import vary_pictures
 from fashionmt.model import Tagger
+from fashionmt.training.averaging import WeightAverage
+from fashionmt.training.balancing import LEARNING_RATE, FixedBalancer
 from fashionmt.training.loss import MultiTaskLoss
 from fashionmt.training.metrics import TaggerMetrics
 from fashionmt.training.optim import build_optimizer, build_scheduler
@@ -33,30 +35,66 @@ class TaggerModule(pl.LightningModule):
         spaces: Mapping[str, LabelSpace],
         config: OptimConfig,
         seed: int,
+        variation: PictureVariationConfig | None = None,
     ) -> None:
+        """`variation`: how training pictures are varied; None: as the config's defaults say."""
         super().__init__()
         self.tagger, self.loss, self.config, self.seed = tagger, loss, config, seed
+        self.average = WeightAverage(tagger, config.ema) if config.ema is not None else None
+        self.variation = variation or PictureVariationConfig()
         self.metrics = TaggerMetrics(spaces)
         self.train_means = EpochMeans(("total", *spaces))
         self.val_means = EpochMeans(("total", *spaces))
+        self._step_seed = seed
+        self._last_batch: Batch | None = None
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the step: dropout, modality dropout and augmentation draw from here."""
-        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
+        self._step_seed = self.seed * 1_000_003 + self.global_step
+        torch.manual_seed(self._step_seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The weighted loss of a batch, float ()."""
-        if self.config.augment and self.tagger.image is not None:
-            batch.pixels = augment(batch.pixels)
-        terms = self.loss(self.tagger(batch).logits, batch.labels)
-        total = self._count_losses(self.train_means, terms, batch)
+        """What the step minimises, float ()."""
+        if self.tagger.image is not None:
+            batch.pixels = vary_pictures(batch.pixels, self.variation)
+        terms = self._training_terms(batch)
+        self._count_losses(self.train_means, terms, batch)
+        total, weights = self.loss.balance(terms)
         self.log("train/loss_step", total, prog_bar=True)
+        if not isinstance(self.loss.balancer, FixedBalancer):
+            self.log_dict({f"train/task_weight/{name}": weight for name, weight in weights.items()})
+        self._last_batch = batch if self.loss.balancer.looks_back else None
         return total
+
+    def _training_terms(self, batch: Batch) -> dict[str, Tensor]:
+        if self.loss.balancer.looks_back:
+            torch.manual_seed(self._step_seed)  # the same dropout before and after the step
+        return self.loss(self.tagger(batch).logits, batch.labels)  # type: ignore[no-any-return]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip the gradients' norm and log it. Lightning's own clipping refuses fused optimisers."""
         norm = nn.utils.clip_grad_norm_(self.tagger.parameters(), self.config.clip_norm)
         self.log("train/gradient_norm", norm)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, look back, average. Here, as `on_train_batch_end` comes after the callback that saves the state."""
+        super().optimizer_step(*args, **kwargs)
+        if self._last_batch is not None:
+            with torch.no_grad(), self.trainer.precision_plugin.train_step_context():
+                self.loss.look_back(self._training_terms(self._last_batch))
+        if self.average is not None:
+            self.average.update_parameters(self.tagger)
+
+    def on_validation_start(self) -> None:
+        """From here to `on_validation_end` the tagger is the averaged one."""
+        if self.average is not None:
+            self.average.swap(self.tagger)
+
+    def on_validation_end(self) -> None:
+        """Go on with the weights of the last step. All callbacks' turns are over: the checkpoint holds what was
+        scored."""
+        if self.average is not None:
+            self.average.swap(self.tagger)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count losses and answers."""
@@ -76,8 +114,10 @@ class TaggerModule(pl.LightningModule):
         self.metrics.reset()
 
     def configure_optimizers(self) -> Any:
-        """AdamW with warm-up and cosine over the whole run."""
+        """AdamW with warm-up and cosine over the whole run; what the loss learns is a group of its own."""
         optimizer = build_optimizer(self.tagger, self.config)
+        if learned := [parameter for parameter in self.loss.parameters() if parameter.requires_grad]:
+            optimizer.add_param_group({"params": learned, "lr": LEARNING_RATE, "weight_decay": 0.0})
         # Not `trainer.estimated_stepping_batches`: it sets the loader up before a checkpoint's state can reach it, and
         # Lightning 2.6 then drops that state without a word.
         batches: int = self.trainer.datamodule.batches_per_epoch()  # type: ignore[attr-defined]
@@ -85,10 +125,8 @@ class TaggerModule(pl.LightningModule):
         scheduler = build_scheduler(optimizer, steps, self.config.warmup_fraction)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def _count_losses(self, means: "EpochMeans", terms: dict[str, Tensor], batch: Batch) -> Tensor:
-        total = self.loss.total(terms)
-        means.update({"total": total, **terms}, len(batch))
-        return total
+    def _count_losses(self, means: "EpochMeans", terms: dict[str, Tensor], batch: Batch) -> None:
+        means.update({"total": self.loss.total(terms), **terms}, len(batch))
 
     def _log_losses(self, means: "EpochMeans", stage: str) -> None:
         for name, value in means.compute_and_reset().items():

@@ -32,9 +32,11 @@ def _parameters(tagger: Tagger, config: OptimConfig) -> Iterator[tuple[float, nn
     for name, tower in (("image", tagger.config.image), ("text", tagger.config.text)):
         if tower is not None and tower.starts_trained:
             rates[name] = config.pretrained_learning_rate
+    new = {id(parameter) for parameter in tagger.image.new_parameters()} if tagger.image is not None else set()
     for name, parameter in tagger.named_parameters():
         if parameter.requires_grad:
-            yield rates.get(name.split(".")[0], config.learning_rate), parameter
+            rate = rates.get(name.split(".")[0], config.learning_rate)
+            yield config.learning_rate if id(parameter) in new else rate, parameter
 
 
 def build_scheduler(optimizer: AdamW, steps: int, warmup_fraction: float) -> LambdaLR:

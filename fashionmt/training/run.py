@@ -19,21 +19,25 @@ from pytorch_lightning.trainer.states import TrainerStatus
 
 import fashionmt
 from fashionmt.bundle import Bundle, save_bundle
-from fashionmt.config import ModelConfig, TrainConfig
+from fashionmt.config import DataConfig, ModelConfig, TrainConfig
 from fashionmt.data import ColumnMap, NgramVocabulary, PreparedData, TitleEncoder, learn_tokenizer, prepare_data
 from fashionmt.errors import UserError
 from fashionmt.model import build_tagger, check_model, pretrained_tokenizer
 from fashionmt.paths import cache_dir
-from fashionmt.training.calibration import fit_temperature
+from fashionmt.taxonomy import Taxonomy, learn_taxonomy
+from fashionmt.training.calibration import fit_decoder
 from fashionmt.training.checkpoints import ResumeCheckpoint
-from fashionmt.training.class_weights import class_weights
+from fashionmt.training.class_weights import Counts
 from fashionmt.training.datamodule import CatalogueDataModule
-from fashionmt.training.evaluation import collect_answers, score
-from fashionmt.training.loss import MultiTaskLoss
+from fashionmt.training.evaluation import Answers, collect_answers, score
+from fashionmt.training.logit_adjustment import choose_shifts
+from fashionmt.training.loss import build_loss
 from fashionmt.training.module import MONITOR, TaggerModule
 from fashionmt.training.precision import choose_precision
 from fashionmt.training.report import print_data, print_results, write_json
+from fashionmt.training.report_content import write_run_report
 from fashionmt.training.run_folder import RunFolder
+from fashionmt.training.thresholds import choose_thresholds
 from fashionmt.training.tracking import EpochLines, progress_bars
 
 
@@ -47,15 +51,17 @@ def run_training(config: TrainConfig, folder: RunFolder, loggers: Sequence[Logge
     keep_data_report(data, folder, resume)
     module = build_module(config, data)
     trainer, best = build_trainer(config, folder, loggers)
-    fit(trainer, module, CatalogueDataModule(data, config.optim.batch_size, config.seed), folder, resume)
+    batches = CatalogueDataModule(data, config.optim.batch_size, config.seed, config.augment.titles)
+    fit(trainer, module, batches, folder, resume)
     if trainer.is_global_zero:
         module.load_state_dict(torch.load(best.best_model_path, "cpu", weights_only=True)["state_dict"])
-        bundle = evaluate(config, data, module, trainer.strategy.root_device)
+        bundle, answers = evaluate(config, data, module, trainer.strategy.root_device)
         # There only if a run was killed between its bundle and its metrics.
         shutil.rmtree(folder.bundle, ignore_errors=True)
         save_bundle(bundle, folder.bundle)
         # Of this process: a resumed run says so, as the seconds before the kill are not known.
         finish(folder, bundle, loggers, {"seconds": round(time.monotonic() - began, 1), "resumed": resume})
+        write_run_report(folder, config, data, bundle, answers, time.monotonic() - began)
         return bundle.metrics
     return {}
 
@@ -66,6 +72,7 @@ def load_data(config: TrainConfig) -> PreparedData:
     learn_titles = partial(_learn_titles, config.model)
     modalities = [name for name, tower in towers.items() if tower is not None]
     data = prepare_data(config.data, config.preprocess, cache_dir(), modalities, learn_titles, config.limit_items)
+    report_taxonomy(config.data, data)
     print_data(data)
     return data
 
@@ -79,7 +86,8 @@ def _learn_titles(config: ModelConfig, titles: Sequence[str]) -> TitleEncoder:
         tokenizer = pretrained_tokenizer(text.pretrained, text.max_tokens)
     else:
         tokenizer = learn_tokenizer(titles, text.vocabulary_size, text.max_tokens)
-    return TitleEncoder(tokenizer, NgramVocabulary.learn(titles, wide.min_count) if wide is not None else None)
+    ngrams = wide or (text if text.reads_ngrams else None)
+    return TitleEncoder(tokenizer, NgramVocabulary.learn(titles, ngrams.min_count) if ngrams is not None else None)
 
 
 def keep_data_report(data: PreparedData, folder: RunFolder, resume: bool) -> None:
@@ -101,14 +109,18 @@ def build_module(config: TrainConfig, data: PreparedData) -> TaggerModule:
     torch.manual_seed(config.seed)
     classes = {name: len(space) for name, space in data.spaces.items()}
     tagger = build_tagger(config.model, classes, data.titles.vocabulary_sizes())
-    weights = {}
+    task_weights = {name: attribute.weight for name, attribute in config.data.attributes.items()}
+    loss = build_loss(class_counts(data), task_weights, config.loss)
+    return TaggerModule(tagger, loss, data.spaces, config.optim, config.seed, config.augment.pictures)
+
+
+def class_counts(data: PreparedData) -> dict[str, Counts]:
+    """Attribute -> training items of each class that is learned, shape (C,)."""
+    counts = {}
     for name, space in data.spaces.items():
         labels = data.items.labels[name][data.split.train]
-        counts = np.bincount(labels[(labels >= 0) & (labels < len(space))], minlength=len(space))
-        weights[name] = class_weights(counts, config.loss.class_weights, config.loss.cap, config.loss.beta)
-    task_weights = {name: attribute.weight for name, attribute in config.data.attributes.items()}
-    loss = MultiTaskLoss(weights, task_weights, config.loss)
-    return TaggerModule(tagger, loss, data.spaces, config.optim, config.seed)
+        counts[name] = np.bincount(labels[(labels >= 0) & (labels < len(space))], minlength=len(space))
+    return counts
 
 
 def build_trainer(
@@ -123,6 +135,7 @@ def build_trainer(
         mode="max",
         save_top_k=options.keep_checkpoints,
         save_weights_only=True,
+        save_on_train_epoch_end=False,  # but at the end of validation, while the module holds the weights it scored
         auto_insert_metric_name=False,
         enable_version_counter=False,  # a resumed run writes the same epoch under the same name
     )
@@ -189,22 +202,53 @@ def fit(
         raise
 
 
-def evaluate(config: TrainConfig, data: PreparedData, module: TaggerModule, device: torch.device) -> Bundle:
-    """The bundle: best weights, temperatures from validation, metrics from test."""
+def evaluate(
+    config: TrainConfig, data: PreparedData, module: TaggerModule, device: torch.device
+) -> tuple[Bundle, dict[str, Answers]]:
+    """The bundle (best weights; temperatures and thresholds from validation; metrics from both), and the answers of
+    both parts."""
     batch_size = 4 * config.optim.batch_size
     held_out = collect_answers(module.tagger, data.dataset("validation"), device, batch_size)
-    temperatures = {name: fit_temperature(logits, held_out.labels[name]) for name, logits in held_out.logits.items()}
-    metrics = score(collect_answers(module.tagger, data.dataset("test"), device, batch_size), data.spaces)
-    return Bundle(
+    shifts = choose_shifts(held_out.logits, held_out.labels, class_counts(data)) if config.loss.post_hoc else {}
+    decoder = fit_decoder(held_out.logits, held_out.labels, taxonomy_of(config.data, data), shifts)
+    targets = {name: attribute.target_accuracy for name, attribute in config.data.attributes.items()}
+    thresholds = choose_thresholds(decoder(held_out.logits), held_out.labels, targets, config.thresholds)
+    test = collect_answers(module.tagger, data.dataset("test"), device, batch_size)
+    bundle = Bundle(
         tagger=module.tagger.cpu().eval(),
         titles=data.titles,
         spaces=data.spaces,
         preprocess=config.preprocess,
         columns=ColumnMap.of(config.data),
-        temperatures=temperatures,
-        metrics=metrics,
+        temperatures=dict(decoder.temperatures),
+        metrics=score(test, data.spaces, decoder, thresholds)
+        | {"validation": score(held_out, data.spaces, decoder, thresholds)},
         provenance=_provenance(config, data),
+        taxonomy=decoder.taxonomy,
+        joint_temperature=decoder.joint_temperature,
+        shifts={name: list(values) for name, values in decoder.shifts.items()},
+        thresholds=thresholds,
     )
+    return bundle, {"validation": held_out, "test": test}
+
+
+def taxonomy_of(config: DataConfig, data: PreparedData) -> Taxonomy | None:
+    """The combinations that the training rows hold, of the attributes that the config names; None where it names
+    none. Raises `UserError` where no row is labelled in all of them."""
+    if config.taxonomy is None:
+        return None
+    labels = {name: data.items.labels[name][data.split.train] for name in config.taxonomy}
+    return learn_taxonomy(labels, {name: len(data.spaces[name]) for name in labels})
+
+
+def report_taxonomy(config: DataConfig, data: PreparedData) -> None:
+    """Add to the findings what the taxonomy had to guess. Before training, not after hours of it."""
+    if (taxonomy := taxonomy_of(config, data)) is None:
+        return
+    what = f"combinations of {', '.join(taxonomy.attributes)} that no fully labelled training row holds"
+    for row in taxonomy.completed:
+        classes = (data.spaces[name].classes[i] for name, i in zip(taxonomy.attributes, row, strict=True))
+        data.findings.add(what, "guessed, so that each of their classes can be answered", " / ".join(classes))
 
 
 def _provenance(config: TrainConfig, data: PreparedData) -> dict[str, Any]:

@@ -43,6 +43,11 @@ class RunFolder:
         return self.root / "metrics.json"
 
     @property
+    def report(self) -> Path:
+        """The results for people, in one HTML file; `label_suspects.csv` lies beside it."""
+        return self.root / "report.html"
+
+    @property
     def bundle(self) -> Path:
         """The trained bundle."""
         return self.root / "bundle"

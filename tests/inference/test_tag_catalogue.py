@@ -1,12 +1,16 @@
 """A whole catalogue: every item is in the tags or set aside, and the columns may be called otherwise."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from PIL import Image
 
+from fashionmt.bundle import read_bundle, save_bundle
 from fashionmt.config import PredictColumnsConfig, PredictConfig
+from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.inference import tag_catalogue
 
@@ -61,3 +65,41 @@ def test_a_missing_column_names_those_found(catalogue: PredictConfig, trained: P
     catalogue.bundle, catalogue.columns = str(trained / "bundle"), PredictColumnsConfig(id="sku")
     with pytest.raises(UserError, match=r"found: sku, name\. Set columns\.title"):
         tag_catalogue(catalogue, tmp_path)
+
+
+@pytest.fixture
+def tag_with(
+    catalogue: PredictConfig, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[[Thresholds | None], tuple[pd.DataFrame, str]]:
+    """Tags the catalogue under these thresholds: the file, and what was printed."""
+
+    def tag(thresholds: Thresholds | None) -> tuple[pd.DataFrame, str]:
+        save_bundle(replace(read_bundle(trained / "bundle"), thresholds=thresholds), tmp_path / "decided")
+        catalogue.bundle = str(tmp_path / "decided")
+        return pd.read_csv(tag_catalogue(catalogue, tmp_path)), capsys.readouterr().out
+
+    return tag
+
+
+ATTRIBUTES = ("articleType", "baseColour", "gender", "masterCategory", "subCategory", "season")
+
+
+def test_the_decisions_are_in_the_file_and_their_shares_on_the_screen(
+    tag_with: Callable[[Thresholds | None], tuple[pd.DataFrame, str]],
+) -> None:
+    heads = {name: Threshold(0.9, 0.0) for name in ATTRIBUTES} | {"season": Threshold(0.95, None)}
+    tags, printed = tag_with(Thresholds(heads | {"gender": Threshold(0.9, 1.0)}, Threshold(0.8, 0.0)))
+    assert set(tags["articleType_decision"]) == set(tags["decision"]) == {"accept"}
+    assert set(tags["season_decision"]) == set(tags["gender_decision"]) == {"review"}
+    assert "accepted: articleType 100%, baseColour 100%, gender 0%" in printed
+    assert "all of them 100%; the rest is for review" in printed
+    assert "for the accuracy asked: season (0.95)" in printed
+    first = next(line for line in printed.splitlines() if "1e5" in line)
+    assert first.count("?") == 2
+
+
+def test_nothing_accepted_is_said(tag_with: Callable[[Thresholds | None], tuple[pd.DataFrame, str]]) -> None:
+    tags, printed = tag_with(None)
+    assert set(tags["decision"]) == {"review"}
+    assert "accepted: nothing, as the bundle has no thresholds" in printed
+    assert "?" not in printed

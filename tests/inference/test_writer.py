@@ -15,10 +15,11 @@ from fashionmt.inference.writer import CHUNK, TagWriter
 def answer(number: int) -> ItemTags:
     return ItemTags(
         f"00{number}",
-        {"colour": Tag('Red, "dark"', 0.123456), "type": Tag("Shirt", 1.0)},
+        {"colour": Tag('Red, "dark"', 0.123456), "type": Tag("Shirt", 1.0, accepted=True)},
         ("image", "text"),
         None,
         None,
+        accepted=number % 2 == 0,
     )
 
 
@@ -36,11 +37,13 @@ def test_both_formats_hold_the_same_rows(tmp_path: Path, name: str, count: int) 
         for number in range(count):
             writer.write(answer(number))
     table = read(path)
-    columns = ["id", "colour", "colour_confidence", "type", "type_confidence", "inputs", "picture_problem"]
-    assert table.columns.tolist() == columns
+    heads = [f"{name}{column}" for name in ("colour", "type") for column in ("", "_confidence", "_decision")]
+    assert table.columns.tolist() == ["id", *heads, "decision", "inputs", "picture_problem"]
     assert len(table) == count
     if count:
-        assert table.iloc[-1].tolist() == [f"00{count - 1}", 'Red, "dark"', 0.1235, "Shirt", 1.0, "image+text", ""]
+        colour, kind = ['Red, "dark"', 0.1235, "review"], ["Shirt", 1.0, "accept"]
+        assert table.iloc[0].tolist() == ["000", *colour, *kind, "accept", "image+text", ""]
+        assert table["decision"].tolist()[:2] == ["accept", "review"][:count]
     assert [p.name for p in path.parent.iterdir()] == [name]
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fashionmt.model.modalities import MissingEmbeddings, drop_modalities
+from fashionmt.model.modalities import MissingEmbeddings, consulted, drop_modalities
 
 COUNT = 20_000
 ALL = torch.ones(COUNT, dtype=torch.bool)
@@ -43,6 +43,12 @@ def test_an_embedding_learns_from_the_items_that_miss_it_alone() -> None:
 def test_features_keep_their_type_under_autocast() -> None:
     filled = _missing()({"text": torch.randn(2, 2).bfloat16()}, {"text": torch.tensor([True, False])})
     assert filled["text"].dtype == torch.bfloat16
+
+
+def test_those_that_are_there_are_consulted_and_all_where_none_is() -> None:
+    present = {"image": torch.tensor([True, True, False, False]), "text": torch.tensor([True, False, True, False])}
+    found = {name: value.tolist() for name, value in consulted(present).items()}
+    assert found == {"image": [True, True, False, True], "text": [True, False, True, True]}
 
 
 @pytest.mark.parametrize(("drop_image", "drop_title"), [(0.3, 0.2), (0.1, 0.0), (0.45, 0.45)])

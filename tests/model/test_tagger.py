@@ -4,20 +4,49 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import AWKWARD, CLASSES, VOCABULARY, random_batch, rows_of, tiny_config, tiny_tagger
+from tiny import AWKWARD, CLASSES, NGRAMS, VOCABULARY, random_batch, rows_of, tiny_config, tiny_tagger
 from torch import Tensor, nn
 
 from fashionmt.batch import Batch, TaggerOutput
 from fashionmt.config import ModelConfig
 from fashionmt.model import Tagger, rebuild_tagger
-from fashionmt.model.heads import Heads
+from fashionmt.model.fusion import FUSIONS
+from fashionmt.model.heads import Fused, Heads
+from fashionmt.model.text_tower import build_text_tower
 
 INPUTS = {"image": (True, False), "text": (False, True), "both": (True, True)}
+EARLY = ("concat", "gated", "product", "cross_attention")
+"""Fusions whose heads read the embedding."""
 
 
 def _config(inputs: str, kind: str = "concat", **changes: float) -> ModelConfig:
     image, text = INPUTS[inputs]
     return tiny_config(image, text, kind, **changes)
+
+
+class _Averages(nn.Module):
+    """In a ResNet's place where the fusion is looked at: sixteen mean colours of a picture through one layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.size = 8
+        self.linear = nn.Linear(3 * 16, self.size)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        means = nn.functional.adaptive_avg_pool2d(pixels.permute(0, 3, 1, 2) / 255, 4)
+        features: Tensor = self.linear(means.flatten(1))
+        return features
+
+
+def _light_tagger(inputs: str, kind: str) -> Tagger:
+    torch.manual_seed(0)
+    config = _config(inputs, kind)
+    image = _Averages() if config.image is not None else None
+    text = build_text_tower(config.text, VOCABULARY, NGRAMS) if config.text is not None else None
+    tagger = Tagger(config, CLASSES, image, text).eval()
+    for vector in tagger.missing.vectors.values():
+        nn.init.normal_(vector)
+    return tagger
 
 
 def _same(first: TaggerOutput, second: TaggerOutput) -> bool:
@@ -52,17 +81,17 @@ def _without(batch: Batch, field: str, rows: list[int]) -> Batch:
 # One tagger
 
 
-@pytest.mark.parametrize("kind", ["concat", "gated"])
+@pytest.mark.parametrize("kind", EARLY)
 @pytest.mark.parametrize("inputs", INPUTS)
 @torch.no_grad()
 def test_it_is_towers_then_fusion_then_heads(inputs: str, kind: str) -> None:
-    tagger, batch = tiny_tagger(_config(inputs, kind)), random_batch()
+    tagger, batch = _light_tagger(inputs, kind), random_batch()
     features: dict[str, Tensor] = {}
     if tagger.image is not None:
         features["image"] = tagger.image(batch.pixels)
     if tagger.text is not None:
-        features["text"] = tagger.text(batch.token_ids, batch.token_mask)
-    embedding = tagger.fusion(features)
+        features["text"] = tagger.text(batch)
+    embedding = tagger.fusion(features, {}).embedding
     output = tagger(batch)
     assert torch.equal(output.embedding, embedding)
     for name in CLASSES:
@@ -81,10 +110,11 @@ def test_it_has_the_configured_inputs_and_no_weights_of_others(inputs: str) -> N
     assert tops == {*expected, "missing", "fusion", "heads"}
 
 
+@pytest.mark.parametrize("kind", FUSIONS)
 @pytest.mark.parametrize("inputs", INPUTS)
 @torch.no_grad()
-def test_outputs_have_the_declared_shapes(inputs: str) -> None:
-    output = tiny_tagger(_config(inputs))(random_batch(5))
+def test_outputs_have_the_declared_shapes(inputs: str, kind: str) -> None:
+    output = _light_tagger(inputs, kind)(random_batch(5))
     assert output.embedding.shape == (5, 16)
     assert {name: value.shape for name, value in output.logits.items()} == {n: (5, c) for n, c in CLASSES.items()}
 
@@ -101,19 +131,19 @@ def test_it_is_rebuilt_from_its_config_and_weights(inputs: str) -> None:
 # What is missing
 
 
-@pytest.mark.parametrize("kind", ["concat", "gated"])
+@pytest.mark.parametrize("kind", FUSIONS)
 @torch.no_grad()
 def test_the_pixels_of_a_missing_picture_are_not_read(kind: str) -> None:
-    tagger, batch = tiny_tagger(_config("both", kind)), random_batch()
+    tagger, batch = _light_tagger("both", kind), random_batch()
     assert not _same(tagger(batch), tagger(_other_pixels(batch, [1, 4])))  # they are read where they are there
     missing = _without(batch, "has_image", [1, 4])
     assert _same(tagger(missing), tagger(_other_pixels(missing, [1, 4])))
 
 
-@pytest.mark.parametrize("kind", ["concat", "gated"])
+@pytest.mark.parametrize("kind", FUSIONS)
 @torch.no_grad()
 def test_the_tokens_of_a_missing_title_are_not_read(kind: str) -> None:
-    tagger, batch = tiny_tagger(_config("both", kind)), random_batch()
+    tagger, batch = _light_tagger("both", kind), random_batch()
     assert not _same(tagger(batch), tagger(_other_tokens(batch, [1, 4])))
     missing = _without(batch, "has_title", [1, 4])
     assert _same(tagger(missing), tagger(_other_tokens(missing, [1, 4])))
@@ -150,11 +180,12 @@ def test_the_embedding_of_what_is_missing_gets_gradients(field: str, modality: s
 # Alone or in company
 
 
+@pytest.mark.parametrize("kind", FUSIONS)
 @pytest.mark.parametrize("inputs", INPUTS)
 @torch.no_grad()
-def test_an_items_answer_does_not_depend_on_the_rest_of_the_batch(inputs: str) -> None:
-    tagger = tiny_tagger(_config(inputs))
-    batch = _without(random_batch(6), "has_image", [3]) if inputs == "both" else random_batch(6)
+def test_an_items_answer_does_not_depend_on_the_rest_of_the_batch(inputs: str, kind: str) -> None:
+    tagger = _light_tagger(inputs, kind)
+    batch = _without(_without(random_batch(6), "has_image", [3, 5]), "has_title", [4, 5])
     together = tagger(batch)
     for row in range(6):
         _assert_close(
@@ -163,9 +194,10 @@ def test_an_items_answer_does_not_depend_on_the_rest_of_the_batch(inputs: str) -
         )
 
 
+@pytest.mark.parametrize("kind", FUSIONS)
 @torch.no_grad()
-def test_longer_padding_changes_no_answer() -> None:
-    tagger, batch = tiny_tagger(_config("both")), random_batch()
+def test_longer_padding_changes_no_answer(kind: str) -> None:
+    tagger, batch = _light_tagger("both", kind), random_batch()
     ids, mask = nn.functional.pad(batch.token_ids, (0, 5)), nn.functional.pad(batch.token_mask, (0, 5))
     _assert_close(tagger(replace(batch, token_ids=ids, token_mask=mask)), tagger(batch))
 
@@ -192,7 +224,69 @@ def test_inputs_are_dropped_while_training_alone(training: bool) -> None:
     assert not bool((hidden["image"] & hidden["text"]).any())
 
 
+# Training
+
+
+def _loss(output: TaggerOutput, batch: Batch) -> Tensor:
+    terms = [
+        nn.functional.cross_entropy(output.logits[name].float(), batch.labels[name].clamp(min=0)) for name in CLASSES
+    ]
+    return torch.stack(terms).sum()
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_a_step_lowers_the_loss(inputs: str, kind: str) -> None:
+    tagger, batch = _light_tagger(inputs, kind), random_batch()
+    before = _loss(tagger(batch), batch)
+    before.backward()
+    with torch.no_grad():
+        for parameter in tagger.parameters():
+            if parameter.grad is not None:
+                parameter -= 1e-3 * parameter.grad
+        assert float(_loss(tagger(batch), batch)) < float(before)
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("gone", ["has_image", "has_title", "both"])
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_answers_and_gradients_are_finite_where_no_item_has_an_input(kind: str, gone: str, half: bool) -> None:
+    tagger, batch = _light_tagger("both", kind), random_batch()
+    for field in ("has_image", "has_title") if gone == "both" else (gone,):
+        batch = _without(batch, field, list(range(6)))
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        output = tagger(batch)
+    assert all(bool(value.isfinite().all()) for value in (output.embedding, *output.logits.values()))
+    _loss(output, batch).backward()
+    gradients = [parameter.grad for parameter in tagger.parameters() if parameter.grad is not None]
+    assert any(bool(gradient.any()) for gradient in gradients)
+    assert all(bool(gradient.isfinite().all()) for gradient in gradients)
+
+
 # Names
+
+
+NAMES = {
+    "concat": "fusion.hidden.0.bias fusion.hidden.0.weight fusion.hidden.1.bias fusion.hidden.1.weight",
+    "gated": "fusion.gate.bias fusion.gate.weight fusion.hidden.image.0.bias fusion.hidden.image.0.weight "
+    "fusion.hidden.image.1.bias fusion.hidden.image.1.weight fusion.hidden.text.0.bias fusion.hidden.text.0.weight "
+    "fusion.hidden.text.1.bias fusion.hidden.text.1.weight",
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_weights_bear_the_names_that_bundles_of_format_1_hold(kind: str) -> None:
+    names = set(tiny_tagger(_config("both", kind)).state_dict())
+    heads = {f"heads.linear.head_{name}.{part}" for name in CLASSES for part in ("bias", "weight")}
+    missing = {"missing.vectors.image", "missing.vectors.text"}
+    assert {name for name in names if not name.startswith(("image.", "text."))} == {
+        *NAMES[kind].split(),
+        *heads,
+        *missing,
+    }
+    towers = {"text.encoder.embeddings.word_embeddings.weight", "text.encoder.encoder.layer.0.output.dense.bias"}
+    assert towers <= names
+    assert all(name.startswith("text.encoder.") for name in names if name.startswith("text."))
 
 
 @torch.no_grad()
@@ -206,5 +300,5 @@ def test_a_head_may_bear_any_name_that_a_module_has() -> None:
     used = {name for name in dir(nn.ModuleDict()) if not name.startswith("__")}
     names = used | {name.partition("_")[2] for name in used} - {""}
     for name in names:
-        logits = Heads(2, {name: 3})(torch.zeros(1, 2))
+        logits = Heads(2, {name: 3})(Fused(torch.zeros(1, 2)))
         assert {attribute: value.shape for attribute, value in logits.items()} == {name: (1, 3)}

@@ -1,242 +1,146 @@
-"""The text tower is the mean of an encoder's last layer over real tokens; pretrained folders load whole or not."""
+"""Every text tower keeps the same promises: padding, company and empty titles change nothing, bundles rebuild it."""
 
 import json
-import shutil
-import socket
-from pathlib import Path
+from dataclasses import replace
 
-import huggingface_hub.constants
 import pytest
 import torch
-import transformers
-from safetensors.torch import load_file, save_file
-from tiny import save_tiny_bert
+from tiny import CLASSES, NGRAMS, VOCABULARY, random_batch, rows_of, tiny_config, tiny_tagger
+from torch import nn
 
-from fashionmt.config import TextTowerConfig
+from fashionmt.batch import Batch
+from fashionmt.config import ModelConfig, TextTowerConfig, WidePathConfig
 from fashionmt.errors import UserError
-from fashionmt.model.text_tower import (
-    FAMILY,
-    TextTower,
-    build_encoder,
-    encoder_from_config,
-    pretrained_tokenizer,
-)
+from fashionmt.model import check_model, rebuild_tagger
+from fashionmt.model.text_tower import build_text_tower, rebuild_text_tower
 
-SMALL = TextTowerConfig(hidden_size=16, layers=2, heads=2, max_tokens=12)
+KINDS = ("bert", "lstm", "ngram", "tfidf")
+SIZE = 16
 
 
-@pytest.fixture(scope="module")
-def tower() -> TextTower:
+def _config(kind: str, **changes: float) -> TextTowerConfig:
+    return TextTowerConfig(kind=kind, hidden_size=SIZE, heads=2, max_tokens=12, **{"dropout": 0.0, **changes})
+
+
+def _tower(kind: str, **changes: float) -> nn.Module:
     torch.manual_seed(0)
-    return TextTower(build_encoder(SMALL, 30)).eval()
+    tower = build_text_tower(_config(kind, **changes), VOCABULARY, NGRAMS)
+    assert isinstance(tower, nn.Module)
+    return tower.eval()
 
 
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hub is switched off, and whoever asks the network all the same fails the test."""
-
-    def no_network(*_: object, **__: object) -> None:
-        pytest.fail("the network was asked")
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+def _without_words(batch: Batch, rows: list[int]) -> Batch:
+    """As the dataset gives a title with nothing to read in it."""
+    tensors = {name: getattr(batch, name).clone() for name in ("token_mask", "ngram_ids", "ngram_weights")}
+    for value in tensors.values():
+        value[rows] = 0
+    return replace(batch, **tensors)
 
 
-@pytest.fixture
-def copied(bert_folder: Path, tmp_path: Path) -> Path:
-    """A pretrained folder to spoil."""
-    return Path(shutil.copytree(bert_folder, tmp_path / "bert"))
+def _model(kind: str) -> ModelConfig:
+    return replace(tiny_config(image=False), text=_config(kind))
 
 
-def _encoder_refusal(name: Path | str) -> str:
-    with pytest.raises(UserError) as refused:
-        build_encoder(TextTowerConfig(pretrained=str(name)), 0)
-    message = str(refused.value)
-    assert message.startswith(f"model.text.pretrained={name}: ")
-    assert "\n" not in message
-    return message
-
-
-def _mask(*lengths: int, width: int) -> torch.Tensor:
-    return torch.arange(width) < torch.tensor(lengths)[:, None]
-
-
-# The tower
-
-
+@pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
-def test_features_are_the_mean_over_each_titles_tokens_alone(tower: TextTower) -> None:
-    ids = torch.randint(2, 30, (3, 5))
-    features = tower(ids, _mask(5, 2, 3, width=5))
-    for row, length in enumerate((5, 2, 3)):
-        alone = tower.encoder(input_ids=ids[row : row + 1, :length]).last_hidden_state[0]
-        torch.testing.assert_close(features[row], alone.mean(0), rtol=1e-4, atol=1e-5)
+def test_features_have_the_declared_size_and_differ_by_title(kind: str) -> None:
+    tower = _tower(kind)
+    features = tower(random_batch())
+    assert (features.shape, tower.size) == ((6, SIZE), SIZE)
+    assert len(features.unique(dim=0)) == 6
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
-def test_padding_changes_nothing_whatever_its_ids(tower: TextTower) -> None:
-    ids = torch.randint(2, 30, (2, 4))
-    expected = tower(ids, _mask(4, 4, width=4))
-    for padding in (0, 17):
-        padded = torch.nn.functional.pad(ids, (0, 6), value=padding)
-        torch.testing.assert_close(tower(padded, _mask(4, 4, width=10)), expected, rtol=1e-4, atol=1e-5)
+def test_padding_changes_nothing(kind: str) -> None:
+    tower, batch = _tower(kind), random_batch()
+    longer = replace(
+        batch,
+        token_ids=nn.functional.pad(batch.token_ids, (0, 5), value=7),
+        token_mask=nn.functional.pad(batch.token_mask, (0, 5)),
+        ngram_ids=nn.functional.pad(batch.ngram_ids, (0, 5)),
+        ngram_weights=nn.functional.pad(batch.ngram_weights, (0, 5)),
+    )
+    torch.testing.assert_close(tower(longer), tower(batch), rtol=1e-4, atol=1e-5)
 
 
-def test_a_title_without_tokens_gives_zeros_and_finite_gradients(tower: TextTower) -> None:
-    features = tower(torch.zeros(2, 3, dtype=torch.long), _mask(0, 2, width=3))
-    assert torch.equal(features[0], torch.zeros(16))
-    features.square().sum().backward()
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_a_titles_features_do_not_depend_on_the_other_titles(kind: str) -> None:
+    tower, batch = _tower(kind), _without_words(random_batch(), [3])
+    together = tower(batch)
+    for row in range(6):
+        torch.testing.assert_close(tower(rows_of(batch, [row]))[0], together[row], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_title_with_nothing_to_read_gives_zeros(kind: str, training: bool) -> None:
+    features = _tower(kind, dropout=0.5).train(training)(_without_words(random_batch(), [1, 4]))
+    assert torch.equal(features[[1, 4]], torch.zeros(2, SIZE))
+    assert bool(features[0].any())
+
+
+@pytest.mark.parametrize("rows", [[1], list(range(6))], ids=["one", "all"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_are_finite_where_there_is_nothing_to_read(kind: str, rows: list[int]) -> None:
+    tower = _tower(kind)
+    (tower(_without_words(random_batch(), rows)) + 1).square().sum().backward()
     gradients = [parameter.grad for parameter in tower.parameters() if parameter.grad is not None]
-    tower.zero_grad()
     assert gradients
     assert all(bool(gradient.isfinite().all()) for gradient in gradients)
 
 
-def test_no_row_reaches_the_encoder_with_nothing_to_attend_to(tower: TextTower) -> None:
-    """Such a row is NaN in some attention kernels."""
-    seen: list[torch.Tensor] = []
-    hook = tower.encoder.register_forward_pre_hook(
-        lambda _, __, given: seen.append(given["attention_mask"]), with_kwargs=True
-    )
-    tower(torch.zeros(2, 3, dtype=torch.long), _mask(0, 2, width=3))
-    hook.remove()
-    assert seen[0].tolist() == [[1, 0, 0], [1, 1, 0]]
+@pytest.mark.parametrize("kind", KINDS)
+def test_dropout_acts_in_training_alone(kind: str) -> None:
+    tower, batch = _tower(kind, dropout=0.5), random_batch()
+    with torch.no_grad():
+        assert torch.equal(tower(batch), tower(batch))
+        tower.train()
+        assert not torch.equal(tower(batch), tower(batch))
 
 
-def test_the_mask_given_is_not_changed(tower: TextTower) -> None:
-    mask = _mask(0, 2, width=3)
-    tower(torch.zeros(2, 3, dtype=torch.long), mask)
-    assert torch.equal(mask, _mask(0, 2, width=3))
-
-
-def test_a_small_bert_has_the_configured_sizes(tower: TextTower) -> None:
-    config = tower.encoder.config
-    sizes = (config.vocab_size, config.hidden_size, config.num_hidden_layers, config.num_attention_heads)
-    assert sizes == (30, 16, 2, 2)
-    assert tower.encoder.embeddings.word_embeddings.weight.shape == (30, 16)
-    assert tower.encoder.embeddings.position_embeddings.weight.shape == (12, 16)
-    assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (SMALL.dropout, SMALL.dropout)
-    assert tower.size == 16
-
-
-# A bundle's encoder
-
-
-@pytest.mark.parametrize("family", FAMILY)
-def test_every_family_is_built_again_from_its_config_as_json(family: str) -> None:
-    # DistilBERT has names of its own.
-    names = ("dim", "n_layers", "n_heads", "hidden_dim") if family == "distilbert" else None
-    names = names or ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-    config = transformers.AutoConfig.for_model(family, vocab_size=30, **dict(zip(names, (16, 1, 2, 32), strict=True)))
-    first = encoder_from_config(config.to_dict())
-    again = encoder_from_config(json.loads(json.dumps(first.config.to_dict())))
-    assert type(again).__module__.startswith("transformers.models.")
-    shapes = {name: value.shape for name, value in first.state_dict().items()}
-    assert {name: value.shape for name, value in again.state_dict().items()} == shapes
-    assert not any("pooler" in name for name in shapes)
-    features = TextTower(again).eval()(torch.randint(3, 30, (2, 4)), _mask(4, 0, width=4))
-    assert features.shape == (2, 16)
-    assert bool(features.isfinite().all())
-
-
-@pytest.mark.parametrize("family", ["gpt2", "t5", "no-such", None, "", ["bert"]])
-def test_an_unknown_family_is_refused(family: object) -> None:
-    with pytest.raises(ValueError, match="family"):
-        encoder_from_config({"model_type": family, "hidden_size": 16})
-
-
-# Pretrained
-
-
+@pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
-def test_a_local_folder_gives_transformers_own_features_offline(bert_folder: Path, offline: None) -> None:
-    tower = TextTower(build_encoder(TextTowerConfig(pretrained=str(bert_folder)), 0)).eval()
-    reference = transformers.BertModel.from_pretrained(bert_folder).eval()
-    ids = torch.randint(2, 11, (2, 5))
-    expected = reference(input_ids=ids).last_hidden_state.mean(1)
-    torch.testing.assert_close(tower(ids, _mask(5, 5, width=5)), expected, rtol=1e-4, atol=1e-5)
+def test_half_precision_is_near_float32(kind: str) -> None:
+    tower, batch = _tower(kind), random_batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = tower(batch)
+    torch.testing.assert_close(found.float(), tower(batch), rtol=0.05, atol=0.05)
 
 
-def test_a_local_folders_tokenizer_adds_its_marks_and_cuts(bert_folder: Path, offline: None) -> None:
-    tokenizer = pretrained_tokenizer(str(bert_folder), 6)
-    assert tokenizer.encode("Red shoe").tokens == ["[CLS]", "red", "shoe", "[SEP]"]
-    assert tokenizer.encode("red blue red blue red blue").tokens == ["[CLS]", "red", "blue", "red", "blue", "[SEP]"]
-    assert [len(e.ids) for e in tokenizer.encode_batch(["red", "red blue shoe"])] == [3, 5]
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_it_is_rebuilt_from_what_a_bundle_keeps(kind: str) -> None:
+    tower, batch = _tower(kind), random_batch()
+    again = rebuild_text_tower(_config(kind), json.loads(json.dumps(tower.shape())), NGRAMS)
+    assert isinstance(again, nn.Module)
+    again.eval().load_state_dict(tower.state_dict())
+    assert torch.equal(again(batch), tower(batch))
 
 
-def test_weights_kept_in_half_precision_train_in_float32(tmp_path: Path) -> None:
-    save_tiny_bert(tmp_path / "half", torch.bfloat16)
-    encoder = build_encoder(TextTowerConfig(pretrained=str(tmp_path / "half")), 0)
-    assert {parameter.dtype for parameter in encoder.parameters()} == {torch.float32}
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_a_tagger_of_it_is_rebuilt(kind: str) -> None:
+    tagger, batch = tiny_tagger(_model(kind)), random_batch()
+    again = rebuild_tagger(tagger.config, CLASSES, tagger.encoder_config(), NGRAMS).eval()
+    again.load_state_dict(tagger.state_dict())
+    assert torch.equal(again(batch).logits["colour"], tagger(batch).logits["colour"])
 
 
-def test_a_checkpoint_of_another_task_loads_without_its_head(tmp_path: Path) -> None:
-    sizes = transformers.BertConfig(
-        vocab_size=11, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    model = transformers.BertForMaskedLM(sizes)
-    model.save_pretrained(tmp_path / "masked")
-    loaded = build_encoder(TextTowerConfig(pretrained=str(tmp_path / "masked")), 0).state_dict()
-    expected = model.bert.state_dict()
-    assert loaded.keys() == expected.keys()
-    assert all(torch.equal(loaded[name], value) for name, value in expected.items())
+def test_a_shape_without_a_tower_or_a_tower_without_a_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="shape"):
+        rebuild_tagger(_model("tfidf"), CLASSES, None, NGRAMS)
+    with pytest.raises(ValueError, match="shape"):
+        rebuild_tagger(tiny_config(text=False), CLASSES, {})
 
 
-def test_a_hub_name_that_cannot_be_had_names_the_repair(offline: None) -> None:
-    assert "name a local folder" in _encoder_refusal("nobody/has-this")
-    with pytest.raises(UserError, match=r"^model\.text\.pretrained=nobody/has-this: .*name a local folder"):
-        pretrained_tokenizer("nobody/has-this", 8)
-
-
-def test_a_path_that_is_no_folder_is_refused(tmp_path: Path, offline: None) -> None:
-    _encoder_refusal(tmp_path / "gone")
-
-
-def test_weights_that_lack_a_layer_are_refused_instead_of_started_random(copied: Path) -> None:
-    state = load_file(copied / "model.safetensors")
-    kept = {name: value for name, value in state.items() if "encoder.layer.1.output.dense" not in name}
-    save_file(kept, copied / "model.safetensors", metadata={"format": "pt"})
-    assert "encoder.layer.1.output.dense.bias" in _encoder_refusal(copied)
-
-
-def test_weights_of_another_size_are_refused(copied: Path) -> None:
-    state = load_file(copied / "model.safetensors")
-    state["embeddings.word_embeddings.weight"] = torch.zeros(12, 16)
-    save_file(state, copied / "model.safetensors", metadata={"format": "pt"})
-    _encoder_refusal(copied)
-
-
-def test_truncated_weights_are_refused(copied: Path) -> None:
-    path = copied / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:5000])
-    _encoder_refusal(copied)
-
-
-def test_pickled_weights_are_refused(copied: Path) -> None:
-    torch.save(load_file(copied / "model.safetensors"), copied / "pytorch_model.bin")
-    (copied / "model.safetensors").unlink()
-    _encoder_refusal(copied)
-
-
-@pytest.mark.parametrize("text", ["{", "{}", '{"model_type": "no-such"}'])
-def test_a_damaged_config_is_refused(copied: Path, text: str) -> None:
-    (copied / "config.json").write_text(text)
-    _encoder_refusal(copied)
-
-
-def test_an_encoder_of_a_family_that_no_bundle_could_hold_is_refused(copied: Path) -> None:
-    (copied / "config.json").write_text(json.dumps({"model_type": "gpt2", "vocab_size": 11}))
-    assert "'gpt2'" in _encoder_refusal(copied)
-
-
-def test_a_folder_without_a_tokenizer_is_refused(copied: Path) -> None:
-    for path in copied.glob("tokenizer*"):
-        path.unlink()
-    with pytest.raises(UserError, match=r"^model\.text\.pretrained=.*: holds no tokenizer"):
-        pretrained_tokenizer(str(copied), 8)
-
-
-def test_a_damaged_tokenizer_is_refused(copied: Path) -> None:
-    (copied / "tokenizer.json").write_text("{")
-    with pytest.raises(UserError, match=r"^model\.text\.pretrained="):
-        pretrained_tokenizer(str(copied), 8)
+def test_a_tower_and_a_wide_path_that_want_other_ngrams_are_refused() -> None:
+    for kind in KINDS:
+        config = replace(_model(kind), wide=WidePathConfig(min_count=5))
+        if kind in ("ngram", "tfidf"):
+            with pytest.raises(UserError, match=r"^model\.text\.min_count=2: .*\(5\)"):
+                check_model(config)
+        else:
+            check_model(config)
+        check_model(replace(config, wide=WidePathConfig(min_count=2)))

@@ -9,6 +9,7 @@ from tiny import CLASSES, NGRAMS, one_thread, random_batch, tiny_config, tiny_ta
 
 from fashionmt.config import WidePathConfig
 from fashionmt.errors import UserError
+from fashionmt.model.heads import Fused
 from fashionmt.model.wide_path import WidePath
 
 _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
@@ -42,7 +43,7 @@ def test_it_starts_as_nothing() -> None:
 def test_the_tagger_adds_it_to_the_heads() -> None:
     tagger, batch = tiny_tagger(tiny_config(image=False, wide=True)), random_batch()
     output = tagger(batch)
-    wide, deep = tagger.wide(batch.ngram_ids, batch.ngram_weights), tagger.heads(output.embedding)
+    wide, deep = tagger.wide(batch.ngram_ids, batch.ngram_weights), tagger.heads(Fused(output.embedding))
     for name in CLASSES:
         torch.testing.assert_close(output.logits[name], deep[name] + wide[name])
         assert bool(wide[name].any())

@@ -1,11 +1,18 @@
-"""The temperature is the known one where there is one, never changes an answer, and is finite whatever comes."""
+"""The temperature is the known one where there is one, never changes an answer, and is finite whatever comes; its
+effect is measured as a plain loop would."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fashionmt.training.calibration import fit_temperature
+from fashionmt.decoding import Decoder, joint_scores
+from fashionmt.taxonomy import Taxonomy
+from fashionmt.training.calibration import (
+    calibration_error,
+    fit_decoder,
+    fit_temperature,
+)
 
 KINDS = ("random", "right", "wrong", "mostly right")
 
@@ -89,3 +96,82 @@ def test_the_logits_given_are_not_changed() -> None:
     before = logits.clone()
     fit_temperature(logits, labels)
     assert torch.equal(logits, before)
+
+
+# Of the whole decoder
+
+TAXONOMY = Taxonomy(("type", "group"), tuple((i, i // 2) for i in range(6)), (1,) * 6)
+
+
+def _redundant(true_temperature: float, count: int = 20_000) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Labels of a type drawn from its logits, a group that only repeats what the type says, and a colour apart."""
+    draw = torch.Generator().manual_seed(0)
+    logits = {"type": 2 * torch.randn(count, 6, generator=draw), "colour": torch.randn(count, 3, generator=draw)}
+    labels = {n: torch.multinomial(v.softmax(1), 1, generator=draw).squeeze(1) for n, v in logits.items()}
+    logits["group"] = logits["type"].softmax(1).view(count, 3, 2).sum(2).log()
+    labels["group"] = labels["type"] // 2
+    return {name: value * true_temperature for name, value in logits.items()}, labels
+
+
+def test_the_decoder_has_every_heads_own_temperature_after_its_shift() -> None:
+    logits, labels = _redundant(2.0)
+    shift = [1.0, -2.0, 0.5]
+    moved = logits | {"colour": logits["colour"] + torch.tensor(shift)}
+    plain, shifted = fit_decoder(logits, labels), fit_decoder(moved, labels, shifts={"colour": shift})
+    assert dict(plain.temperatures) == {name: fit_temperature(logits[name], labels[name]) for name in logits}
+    assert shifted.temperatures["colour"] == pytest.approx(plain.temperatures["colour"], rel=1e-5)
+    assert (plain.taxonomy, plain.joint_temperature) == (None, 1.0)
+
+
+def test_evidence_that_heads_repeat_is_taken_back_by_the_joint_temperature() -> None:
+    logits, labels = _redundant(1.0)
+    decoder = fit_decoder(logits, labels, TAXONOMY)
+    scores = joint_scores(decoder.heads(logits), TAXONOMY)
+    assert decoder.joint_temperature == fit_temperature(scores, labels["type"])
+    assert decoder.joint_temperature > 1.1
+    for name in ("type", "group"):
+        errors = []
+        for tried in (decoder, Decoder(decoder.temperatures, taxonomy=TAXONOMY)):
+            decoded = tried(logits)
+            errors.append(calibration_error(decoded.confidence[name], decoded.answers[name] == labels[name]))
+        assert None not in errors
+        assert errors[0] < 0.5 * errors[1]
+
+
+def test_items_whose_labels_are_no_combination_do_not_count_for_it() -> None:
+    logits, labels = _redundant(1.0, 300)
+    labels["group"][::3], labels["group"][1::3] = -1, (labels["group"][1::3] + 1) % 3
+    kept = {name: value[2::3] for name, value in logits.items()}, {n: v[2::3] for n, v in labels.items()}
+    decoder = fit_decoder(logits, labels, TAXONOMY)
+    scores = joint_scores(decoder.heads(kept[0]), TAXONOMY)
+    assert decoder.joint_temperature == pytest.approx(fit_temperature(scores, kept[1]["type"]))
+
+
+# Measured
+
+
+def _answers() -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(1)
+    confidence = torch.rand(500, generator=draw, dtype=torch.float64)
+    return confidence, torch.rand(500, generator=draw) < confidence**2
+
+
+@pytest.mark.parametrize("bins", [1, 7, 15])
+def test_the_calibration_error_is_the_hand_loops(bins: int) -> None:
+    confidence, right = _answers()
+    expected = 0.0
+    for i in range(bins):
+        inside = [j for j, c in enumerate(confidence.tolist()) if i / bins < c <= (i + 1) / bins]
+        if inside:
+            mean = sum(confidence[j].item() for j in inside) / len(inside)
+            expected += len(inside) / 500 * abs(mean - sum(right[j].item() for j in inside) / len(inside))
+    assert calibration_error(confidence, right, bins) == pytest.approx(expected)
+
+
+def test_calibrated_answers_have_hardly_any_error_and_boastful_ones_all_of_it() -> None:
+    logits, labels = _sampled(1.0)
+    confidence, answers = logits.softmax(1).max(1)
+    assert calibration_error(confidence, answers == labels) == pytest.approx(0, abs=0.015)
+    sure = torch.ones(50, dtype=torch.float64)
+    assert calibration_error(sure, torch.arange(50) < 20) == pytest.approx(0.6)
+    assert calibration_error(sure[:0], sure[:0].bool()) is None

@@ -45,7 +45,8 @@ def _data(count: int = 40) -> PreparedData:
     draw = np.random.default_rng(0).permutation(count)
     split = Split(np.sort(draw[:23]), np.sort(draw[23:34]), np.sort(draw[34:]))
     titles = TitleEncoder(None, None)
-    return PreparedData(dataset.items, [str(i) for i in range(count)], split, tiny_spaces(), titles, Findings(), "")
+    ids = [str(i) for i in range(count)]
+    return PreparedData(dataset.items, ids, split, tiny_spaces(), titles, Findings(), "", [None] * count)
 
 
 # The sampler

@@ -8,7 +8,10 @@ from tiny import tiny_config, tiny_dataset, tiny_tagger
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.data import CatalogueDataset
+from fashionmt.decoding import Decoder, Threshold, Thresholds
 from fashionmt.model import Tagger
+from fashionmt.taxonomy import Taxonomy
+from fashionmt.training.calibration import BINS, calibration_error
 from fashionmt.training.evaluation import Answers, collect_answers, score
 
 CPU = torch.device("cpu")
@@ -67,6 +70,9 @@ def test_scores_equal_scikit_learns() -> None:
         expected[name] = {
             "accuracy": pytest.approx(accuracy_score(true, answered)),
             "macro_f1": pytest.approx(f1_score(true, answered, average="macro", zero_division=0)),
+            "ece": pytest.approx(
+                calibration_error(logits[name].softmax(1).max(1).values[kept], torch.tensor(true == answered))
+            ),
             "classes": len(space.classes),
             "items": int(kept.sum()),
         }
@@ -78,5 +84,76 @@ def test_scores_equal_scikit_learns() -> None:
     assert found == {
         "attributes": expected,
         "exact_match": pytest.approx(sum(right) / len(right)),
+        "ece_bins": BINS,
         "items": 50,
     }
+
+
+SPACES = {
+    "type": LabelSpace("type", ("dress", "shirt", "shoe"), ("kite",)),
+    "group": LabelSpace("group", ("clothes", "footwear")),
+    "season": LabelSpace("season", ("summer", "winter")),
+}
+TAXONOMY = Taxonomy(("type", "group"), ((0, 0), (1, 0), (2, 1)), (1, 1, 1))
+
+
+def _answers(items: int = 60) -> Answers:
+    draw = torch.Generator().manual_seed(0)
+    logits = {name: 2 * torch.randn(items, len(space), generator=draw) for name, space in SPACES.items()}
+    labels = {n: torch.randint(-1, len(s.every_class), (items,), generator=draw) for n, s in SPACES.items()}
+    return Answers(logits, labels, torch.zeros(items, 1))
+
+
+def test_what_is_scored_is_the_decoded_answer() -> None:
+    answers, decoder = _answers(), Decoder({"season": 1.3}, {"type": [0.0, 1.0, -1.0]}, TAXONOMY, 1.2)
+    found = score(answers, SPACES, decoder)
+    decoded = decoder(answers.logits)
+    for name in SPACES:
+        kept = answers.labels[name] >= 0
+        right = (decoded.answers[name] == answers.labels[name])[kept]
+        assert found["attributes"][name]["accuracy"] == pytest.approx(right.double().mean().item())
+        ece = calibration_error(decoded.confidence[name][kept], right)
+        assert found["attributes"][name]["ece"] == pytest.approx(ece)
+    assert found["attributes"] != score(answers, SPACES)["attributes"]
+
+
+def test_a_threshold_is_scored_by_what_it_accepts() -> None:
+    answers = _answers()
+    decoded = Decoder()(answers.logits)
+    cuts = {"type": Threshold(0.9, 0.7), "group": Threshold(0.8, None), "season": Threshold(0.7, 0.0)}
+    found = score(answers, SPACES, Decoder(), Thresholds(cuts, Threshold(0.6, 0.2)))
+
+    accepted, right = [], []
+    for confidence, answer, label in zip(
+        decoded.confidence["type"].tolist(),
+        decoded.answers["type"].tolist(),
+        answers.labels["type"].tolist(),
+        strict=True,
+    ):
+        if label >= 0:
+            accepted.append(confidence >= 0.7)
+            right.append(answer == label)
+    among = [r for r, a in zip(right, accepted, strict=True) if a]
+    row = found["attributes"]["type"]
+    assert (row["target_accuracy"], row["threshold"]) == (0.9, 0.7)
+    assert row["accepted"] == pytest.approx(sum(accepted) / len(accepted))
+    assert row["accepted_accuracy"] == pytest.approx(sum(among) / len(among))
+    row = found["attributes"]["group"]
+    assert (row["threshold"], row["accepted"], row["accepted_accuracy"]) == (None, 0.0, None)
+    row = found["attributes"]["season"]
+    assert (row["accepted"], row["accepted_accuracy"]) == (1.0, pytest.approx(row["accuracy"]))
+
+    right, accepted = [], []
+    for item in range(60):
+        labels = {name: int(answers.labels[name][item]) for name in SPACES}
+        if any(label >= 0 for label in labels.values()):
+            right.append(all(label in (-1, int(decoded.answers[name][item])) for name, label in labels.items()))
+            accepted.append(float(decoded.item_confidence[item]) >= 0.2)
+    among = [r for r, a in zip(right, accepted, strict=True) if a]
+    assert found["item"] == {
+        "target_accuracy": 0.6,
+        "threshold": 0.2,
+        "accepted": pytest.approx(sum(accepted) / len(accepted)),
+        "accepted_accuracy": pytest.approx(sum(among) / len(among)),
+    }
+    assert found["exact_match"] == pytest.approx(sum(right) / len(right))

@@ -1,0 +1,107 @@
+"""What a system must beat to be worth its cost: three ways to answer from the title alone, fitted in seconds.
+
+They see the training rows only, and nothing about them is chosen on validation or test.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.svm import LinearSVC
+
+from fashionmt.attributes import LabelSpace
+from fashionmt.data import PreparedData
+from fashionmt.data.label_words import label_words, title_words
+
+Titles = Sequence[str | None]
+Classes = npt.NDArray[np.int64]
+
+
+class Classifier(Protocol):
+    """Answers one attribute."""
+
+    def predict(self, titles: Titles) -> Classes:
+        """Class indices, shape (titles,)."""
+        ...
+
+
+class Majority:
+    """The most frequent class, whatever the title says."""
+
+    def __init__(self, titles: Titles, classes: Classes, space: LabelSpace, seed: int) -> None:
+        """`titles`, `classes`: the labelled training items, (N,) each."""
+        self.model = DummyClassifier(strategy="most_frequent").fit(np.zeros((len(classes), 1)), classes)
+
+    def predict(self, titles: Titles) -> Classes:
+        """See `Classifier`."""
+        return np.asarray(self.model.predict(np.zeros((len(titles), 1))), dtype=np.int64)
+
+
+class LabelWordRule:
+    """The label of the most words that all stand in the title; of several, the one named first; else the majority."""
+
+    def __init__(self, titles: Titles, classes: Classes, space: LabelSpace, seed: int) -> None:
+        """As `Majority`."""
+        self.words = [label_words([name]) for name in space.classes]
+        self.otherwise = Majority(titles, classes, space, seed)
+
+    def predict(self, titles: Titles) -> Classes:
+        """See `Classifier`."""
+        answers = self.otherwise.predict(titles)
+        for row, title in enumerate(titles):
+            if (named := self._named(title_words(title))) is not None:
+                answers[row] = named
+        return answers
+
+    def _named(self, places: Mapping[str, int]) -> int | None:
+        found = [
+            (-len(words), min(places[word] for word in words), index)
+            for index, words in enumerate(self.words)
+            if words and words <= places.keys()
+        ]
+        return min(found)[2] if found else None
+
+
+class LinearModel:
+    """TF-IDF of words, pairs of words and pieces of 2 to 5 letters, and a linear SVM with C = 0.5."""
+
+    def __init__(self, titles: Titles, classes: Classes, space: LabelSpace, seed: int) -> None:
+        """As `Majority`."""
+        features = make_union(
+            TfidfVectorizer(ngram_range=(1, 2)), TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5))
+        )
+        self.model: Any = make_pipeline(features, LinearSVC(C=0.5, random_state=seed))
+        self.model.fit(_texts(titles), classes)
+
+    def predict(self, titles: Titles) -> Classes:
+        """See `Classifier`."""
+        return np.asarray(self.model.predict(_texts(titles)), dtype=np.int64)
+
+
+KINDS: dict[str, Callable[[Titles, Classes, LabelSpace, int], Classifier]] = {
+    "majority": Majority,
+    "words": LabelWordRule,
+    "linear": LinearModel,
+}
+
+
+def fit_baseline(kind: str, data: PreparedData, seed: int) -> dict[str, Classifier]:
+    """One classifier an attribute, fitted to the training rows that have a label of a learned class."""
+    return {name: _fit(KINDS[kind], data, name, seed) for name in data.spaces}
+
+
+def _fit(
+    kind: Callable[[Titles, Classes, LabelSpace, int], Classifier], data: PreparedData, name: str, seed: int
+) -> Classifier:
+    space, labels = data.spaces[name], data.items.labels[name][data.split.train]
+    learned = (labels >= 0) & (labels < len(space))
+    titles = [data.raw_titles[row] for row in data.split.train[learned]]
+    return kind(titles, labels[learned], space, seed)
+
+
+def _texts(titles: Titles) -> list[str]:
+    return [title or "" for title in titles]

@@ -1,0 +1,75 @@
+"""The folder of one row, and the folder of them all."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fashionmt.config import BenchmarkConfig
+from fashionmt.training import RunFolder
+
+
+@dataclass(frozen=True)
+class RowFolder:
+    """`runs/benchmark/<row>/`: of a model, its run's folder too."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, benchmark: BenchmarkConfig, seed: int) -> "RowFolder":
+        """Where a row lies. Raises `ValueError` for a run that is none."""
+        if benchmark.row is None:
+            raise ValueError("not a row of the benchmark")
+        return cls(Path(benchmark.folder) / (benchmark.row if seed == 0 else f"{benchmark.row}-seed{seed}"))
+
+    @property
+    def name(self) -> str:
+        """The row's, with its seed."""
+        return self.root.name
+
+    @property
+    def run(self) -> RunFolder:
+        """The training run in it."""
+        return RunFolder(self.root)
+
+    @property
+    def result(self) -> Path:
+        """The figures; its presence says that the row is done."""
+        return self.root / "benchmark.json"
+
+    @property
+    def predictions(self) -> Path:
+        """The answers behind the figures."""
+        return self.root / "predictions.parquet"
+
+    @property
+    def failure(self) -> Path:
+        """Why the row could not be run; gone when it could."""
+        return self.root / "failed.json"
+
+    @property
+    def begun(self) -> bool:
+        """Whether it holds something that took time to make: figures, a trained model or a checkpoint."""
+        return any(path.is_file() for path in (self.result, self.run.metrics, self.run.resume_checkpoint))
+
+    def clear(self) -> None:
+        """Remove what a run leaves that was killed before its first checkpoint, or that could not begin."""
+        for file in (self.run.config, self.run.split, self.run.data_report):
+            file.unlink(missing_ok=True)
+        for folder in (self.run.checkpoints, self.run.bundle):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_results(folder: Path) -> list[dict[str, Any]]:
+    """What every finished row below `folder` holds, by row."""
+    return _read(folder, "benchmark.json")
+
+
+def read_failures(folder: Path) -> list[dict[str, Any]]:
+    """`row` and `reason` of every row that could not be run."""
+    return _read(folder, "failed.json")
+
+
+def _read(folder: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(f"*/{name}"))]

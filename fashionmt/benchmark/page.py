@@ -1,0 +1,144 @@
+"""The benchmark as one HTML page that needs no other file: tables, and a panel of figures with their intervals for each
+attribute. Everything that comes from data is escaped by the template."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+
+from fashionmt.benchmark.views import VIEWS
+
+TEMPLATE = "table.html.jinja"
+COLOURS = ("#3566a5", "#c4662a", "#3f8f5b", "#8a4f9e")
+"""By view, or by split."""
+LEFT, WIDE, RIGHT, LINE, TOP = 300, 300, 60, 17, 26
+"""Of a panel, in pixels: labels, axis, figures, a line, the title."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One figure with its interval, placed."""
+
+    label: str
+    figure: str
+    colour: str
+    y: float
+    x: float
+    x_low: float
+    x_high: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The figures of one attribute under each other, on one axis."""
+
+    title: str
+    marks: list[Mark]
+    ticks: list[tuple[float, str]]
+
+    @property
+    def width(self) -> int:
+        """Of the drawing."""
+        return LEFT + WIDE + RIGHT
+
+    @property
+    def height(self) -> int:
+        """Of the drawing."""
+        return TOP + LINE * len(self.marks) + 24
+
+    @property
+    def bottom(self) -> int:
+        """Where the axis is."""
+        return TOP + LINE * len(self.marks)
+
+
+@dataclass(frozen=True)
+class _Line:
+    label: str
+    colour: str
+    estimate: Mapping[str, Any]
+
+
+def by_view(results: Sequence[Mapping[str, Any]]) -> list[Panel]:
+    """A panel for each attribute: the accuracy of each system under each view. `results`: of one split."""
+    lines: dict[str, list[_Line]] = {}
+    for view, colour in zip(VIEWS, COLOURS, strict=True):
+        for result in results:
+            for name, scored in result["views"].get(view, {"attributes": {}})["attributes"].items():
+                lines.setdefault(name, []).append(_Line(f"{view}: {system_label(result)}", colour, scored["accuracy"]))
+    return _panels(lines)
+
+
+def by_split(results: Sequence[Mapping[str, Any]]) -> list[Panel]:
+    """A panel for each attribute: the accuracy of the systems and views that were scored on several splits."""
+    found: dict[tuple[str, str, str], list[tuple[str, Mapping[str, Any]]]] = {}
+    for result in results:
+        for view, scored in result["views"].items():
+            for name, figures in scored["attributes"].items():
+                where = (result["split"]["kind"], figures["accuracy"])
+                found.setdefault((name, view, system_label(result)), []).append(where)
+    kinds = list(dict.fromkeys(result["split"]["kind"] for result in results))
+    lines: dict[str, list[_Line]] = {}
+    for (name, view, label), places in found.items():
+        if len({kind for kind, _ in places}) > 1:
+            lines.setdefault(name, []).extend(
+                _Line(f"{kind}, {view}: {label}", COLOURS[kinds.index(kind) % len(COLOURS)], estimate)
+                for kind, estimate in places
+            )
+    return _panels(lines)
+
+
+def render_page(sections: Sequence[Any], notes: Sequence[str]) -> str:
+    """The whole page. `sections`: of `table.Section`."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template(TEMPLATE).render(
+        sections=sections, notes=notes, left=LEFT, wide=WIDE, top=TOP, line=LINE
+    )
+
+
+def system_label(result: Mapping[str, Any]) -> str:
+    """A row's system, and its seed where that is not 0."""
+    seed = f", seed {result['seed']}" if result["seed"] else ""
+    return f"{result['system']}{seed}"
+
+
+def _panels(lines: Mapping[str, Sequence[_Line]]) -> list[Panel]:
+    return [
+        _panel(name, drawn)
+        for name, all_lines in lines.items()
+        if (drawn := [line for line in all_lines if line.estimate["value"] is not None])
+    ]
+
+
+def _panel(title: str, lines: Sequence[_Line]) -> Panel:
+    lows = [_ends(line.estimate)[0] for line in lines]
+    start = min(0.9, math.floor(10 * min(lows)) / 10)
+
+    def place(value: float) -> float:
+        return round(LEFT + WIDE * (value - start) / (1 - start), 1)
+
+    marks = [
+        Mark(
+            line.label,
+            f"{100 * line.estimate['value']:.1f}",
+            line.colour,
+            TOP + LINE * (row + 0.5),
+            place(line.estimate["value"]),
+            *map(place, _ends(line.estimate)),
+        )
+        for row, line in enumerate(lines)
+    ]
+    steps = round(10 * (1 - start))
+    ticks = [start + step * (1 - start) / steps for step in range(0, steps + 1, 1 if steps <= 5 else 2)]
+    return Panel(title, marks, [(place(tick), f"{100 * tick:.0f}") for tick in ticks])
+
+
+def _ends(estimate: Mapping[str, Any]) -> tuple[float, float]:
+    if estimate["low"] is None:
+        return estimate["value"], estimate["value"]
+    return estimate["low"], estimate["high"]

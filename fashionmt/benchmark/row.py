@@ -1,0 +1,218 @@
+"""One row of the benchmark: a system is trained or fitted, answers under every view that it can read, and is scored.
+
+A row is a folder. One that holds its figures is skipped, a run that was killed goes on where it stopped, a row that
+fails says why in its folder, and after each row the table of them all is written anew.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import torch
+
+import fashionmt
+from fashionmt.benchmark.baselines import Classifier, fit_baseline
+from fashionmt.benchmark.bootstrap import LEVEL
+from fashionmt.benchmark.folder import RowFolder
+from fashionmt.benchmark.metrics import score_view
+from fashionmt.benchmark.predictions import Answered, Tabulator, save_predictions
+from fashionmt.benchmark.table import write_tables
+from fashionmt.benchmark.views import view_items, view_rows, view_titles, views_of
+from fashionmt.bundle import Bundle, read_bundle
+from fashionmt.config import BenchmarkConfig, TrainConfig
+from fashionmt.data import CatalogueDataset, PreparedData
+from fashionmt.errors import ExitCode, RowFailedError, UserError
+from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
+from fashionmt.training import run_training, settle
+from fashionmt.training.evaluation import collect_answers
+from fashionmt.training.report import write_json
+from fashionmt.training.run import keep_data_report, load_data
+
+FORMAT = 1
+SAME_RESULT = {
+    "benchmark": ("row", "system", "folder", "without", "named", "draws"),
+    "data": ("catalogue", "images"),
+    "trainer": ("accelerator", "devices", "num_nodes", "strategy", "precision", "checkpoint_seconds"),
+}
+"""Settings that may differ between a kept row and the one that is asked for: names, places and machines."""
+UNUSED = {"logger", "resume"}
+UNUSED_BY_BASELINES = {"augment", "loss", "model", "optim", "preprocess", "trainer"}
+
+
+class OtherRowError(UserError):
+    """The folder holds the row at other settings, and keeps it."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A system's answers under every view, and what they took."""
+
+    predictions: pd.DataFrame
+    seconds: dict[str, float]
+    """View -> of answering."""
+
+
+def run_row(config: TrainConfig) -> str:
+    """Do what is left to do of a row; says what that was. Raises `UserError`."""
+    folder = RowFolder.of(config.benchmark, config.seed)
+    if config.resume is not None:
+        raise UserError("resume", "a row of the benchmark goes on by itself", "Leave it out")
+    config = _claim(config, folder)
+    if folder.result.is_file():
+        return f"{folder.name}: done before, skipped"
+    began = time.monotonic()
+    result = _fit_and_score(config, folder)
+    if result is None:  # a process that only helps another to train
+        return ""
+    write_json(folder.result, result)
+    return f"{folder.name}: done in {time.monotonic() - began:.0f} s"
+
+
+@contextlib.contextmanager
+def row_recorded(benchmark: BenchmarkConfig, seed: int) -> Iterator[None]:
+    """The table follows the row inside; where it fails, its folder says why, and `RowFailedError` is raised."""
+    folder = RowFolder.of(benchmark, seed)
+    try:
+        yield
+        folder.failure.unlink(missing_ok=True)
+    except Exception as error:
+        ours = not isinstance(error, UserError)
+        reason = " ".join((f"{type(error).__name__}: {error}" if ours else str(error)).split())
+        if not isinstance(error, OtherRowError):
+            folder.root.mkdir(parents=True, exist_ok=True)
+            write_json(folder.failure, {"row": folder.name, "reason": reason})
+        code = ExitCode.OUR_FAULT if ours else ExitCode.USER_ERROR
+        raise RowFailedError(str(folder.root.parent), folder.name, reason, code) from error
+    finally:
+        write_tables(folder.root.parent)
+
+
+def _claim(config: TrainConfig, folder: RowFolder) -> TrainConfig:
+    """The row's config: as kept in its folder, where anything is begun there, or as asked for and kept there now."""
+    if not folder.begun:
+        folder.clear()
+        config = settle(config)
+        folder.run.claim(to_yaml(config))
+        return config
+    kept = from_yaml(folder.run.config)
+    if other := _differences(asdict(kept), asdict(config)):
+        wrong = f"holds this row with another {', '.join(other[:3])}"
+        raise OtherRowError(str(folder.root), wrong, "Name another benchmark.folder, or remove it")
+    kept.benchmark = config.benchmark
+    return kept
+
+
+def _differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """The dotted keys whose values differ, where that may change a result."""
+    unused = UNUSED | (UNUSED_BY_BASELINES if asked["benchmark"]["baseline"] is not None else set())
+    names = sorted((kept.keys() | asked.keys()) - unused)
+    pairs = [(name, kept.get(name), asked.get(name), SAME_RESULT.get(name, ())) for name in names]
+    return [key for pair in pairs for key in _different(*pair)]
+
+
+def _different(key: str, kept: Any, asked: Any, skipped: tuple[str, ...] = ()) -> list[str]:
+    if not (isinstance(kept, dict) and isinstance(asked, dict)):
+        return [] if kept == asked else [key]
+    names = sorted((kept.keys() | asked.keys()) - set(skipped))
+    return [found for name in names for found in _different(f"{key}.{name}", kept.get(name), asked.get(name))]
+
+
+def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | None:
+    benchmark = config.benchmark
+    if benchmark.baseline is not None:
+        data = load_data(config)
+        keep_data_report(data, folder.run, resume=False)
+        began = time.monotonic()
+        classifiers = fit_baseline(benchmark.baseline, data, config.seed)
+        training: dict[str, Any] = {"training": round(time.monotonic() - began, 1), "resumed": False}
+        reads: tuple[str, ...] = ("text",)
+        scored = _score_baseline(classifiers, data, Tabulator(data, config.data.split))
+    else:
+        training = _train(config, folder)
+        if not folder.run.metrics.is_file():
+            return None
+        data = load_data(config)
+        keep_data_report(data, folder.run, resume=True)
+        bundle = read_bundle(folder.run.bundle)
+        reads = tuple(bundle.tagger.modalities)
+        scored = _score_tagger(bundle, data, Tabulator(data, config.data.split), config)
+    save_predictions(scored.predictions, folder.predictions)
+    return _describe(config, folder, data, reads) | {
+        "seconds": training | {"evaluation": round(sum(scored.seconds.values()), 1)},
+        "views": {
+            view: score_view(table, benchmark.without, benchmark.draws)
+            for view, table in scored.predictions.groupby("view", sort=False)
+        },
+    }
+
+
+def _train(config: TrainConfig, folder: RowFolder) -> dict[str, Any]:
+    """Train, or go on, or see that it is done; the seconds it took."""
+    run = folder.run
+    if not run.metrics.is_file():
+        run_training(config, run, build_loggers(config.logger, run.root), resume=run.resume_checkpoint.is_file())
+    metrics = json.loads(run.metrics.read_text(encoding="utf-8")) if run.metrics.is_file() else {}
+    return {"training": metrics.get("seconds", 0.0), "resumed": metrics.get("resumed", False)}
+
+
+def _score_baseline(classifiers: Mapping[str, Classifier], data: PreparedData, tabulator: Tabulator) -> Scored:
+    tables, seconds = [], {}
+    for view in views_of(("text",)):
+        began = time.monotonic()
+        titles = view_titles(data, view)
+        shown = [titles[row] for row in view_rows(data, view)]
+        answered = Answered({name: model.predict(shown) for name, model in classifiers.items()}, None)
+        seconds[view] = time.monotonic() - began
+        tables.append(tabulator.tabulate(view, answered))
+    return Scored(pd.concat(tables, ignore_index=True), seconds)
+
+
+def _score_tagger(bundle: Bundle, data: PreparedData, tabulator: Tabulator, config: TrainConfig) -> Scored:
+    cuda = config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    device = torch.device("cuda" if cuda else "cpu")
+    tables, seconds = [], {}
+    for view in views_of(bundle.tagger.modalities):
+        began = time.monotonic()
+        dataset = CatalogueDataset(view_items(data, view, bundle.titles), view_rows(data, view))
+        decoded = bundle.decoder(collect_answers(bundle.tagger, dataset, device, 4 * config.optim.batch_size).logits)
+        classes = {name: value.numpy() for name, value in decoded.answers.items()}
+        confidence = {name: value.numpy() for name, value in decoded.confidence.items()}
+        seconds[view] = time.monotonic() - began
+        tables.append(tabulator.tabulate(view, Answered(classes, confidence)))
+    return Scored(pd.concat(tables, ignore_index=True), seconds)
+
+
+def _describe(config: TrainConfig, folder: RowFolder, data: PreparedData, reads: tuple[str, ...]) -> dict[str, Any]:
+    """What a reader must know to make a figure of it."""
+    benchmark, split = config.benchmark, config.data.split
+    trained = benchmark.baseline is None
+    return {
+        "format": FORMAT,
+        "row": folder.name,
+        "system": benchmark.system,
+        "baseline": benchmark.baseline,
+        "reads": list(reads),
+        "data": config.data.name,
+        "data_fingerprint": data.fingerprint,
+        "split": asdict(split),
+        "size": {
+            **{name: len(rows) for name, rows in data.split.parts().items()},
+            "limit_items": config.limit_items,
+            "epochs": config.trainer.max_epochs if trained else None,
+        },
+        "seed": config.seed,
+        "named": [name for name in benchmark.named if name in data.spaces],
+        "interval": {
+            "level": LEVEL,
+            "draws": benchmark.draws,
+            "drawn": "blocks" if split.kind == "block" else "families",
+        },
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "fashionmt": fashionmt.__version__,
+        "torch": torch.__version__,
+    }

@@ -1,0 +1,63 @@
+"""The inputs that a system is scored under: one trained model, shown all or part of each test item.
+
+| view | shown | scored on the items that have |
+| --- | --- | --- |
+| picture | the picture | a picture |
+| title | the title | a title |
+| both | whatever there is, as in tagging | either |
+| struck | the same, the words of every label struck from the title | either |
+
+What an item has is judged before words are struck: a title of label words alone leaves its item to the picture, or to
+what the system answers when it is shown nothing. So every system of the same inputs is scored on the same items. A
+system of one input is not scored under a view of the other, and under `struck` only if it reads titles; `both` is for
+systems of two inputs.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fashionmt.data import PreparedData, TitleEncoder
+from fashionmt.data.dataset import ItemArrays
+from fashionmt.data.label_words import label_words, strike
+from fashionmt.data.picture_cache import NO_ROW
+from fashionmt.data.splits import Rows
+
+VIEWS = ("picture", "title", "both", "struck")
+
+
+def views_of(reads: Collection[str]) -> tuple[str, ...]:
+    """The views of a system that reads `image`, `text` or both."""
+    if "text" not in reads:
+        return ("picture",)
+    return VIEWS if "image" in reads else ("title", "struck")
+
+
+def view_rows(data: PreparedData, view: str) -> Rows:
+    """The test rows that are scored under `view`, shape (rows,)."""
+    rows = data.split.test
+    has_picture = data.items.pictures.row[rows] != NO_ROW
+    has_title = np.array([data.raw_titles[row] is not None for row in rows], dtype=bool)
+    kept: npt.NDArray[np.bool_] = {"picture": has_picture, "title": has_title}.get(view, has_picture | has_title)
+    return rows[kept]
+
+
+def view_titles(data: PreparedData, view: str) -> Sequence[str | None]:
+    """The titles of all items as `view` shows them."""
+    if view == "picture":
+        return [None] * len(data.ids)
+    if view == "struck":
+        words = label_words(name for space in data.spaces.values() for name in space.every_class)
+        return [strike(title, words) for title in data.raw_titles]
+    return data.raw_titles
+
+
+def view_items(data: PreparedData, view: str, encoder: TitleEncoder) -> ItemArrays:
+    """All items as `view` shows them, their titles encoded by the model's own `encoder`."""
+    titles = encoder.encode(view_titles(data, view))
+    if view != "title":
+        return replace(data.items, titles=titles)
+    hidden = np.full_like(data.items.pictures.row, NO_ROW)
+    return replace(data.items, titles=titles, pictures=replace(data.items.pictures, row=hidden))

@@ -1,0 +1,85 @@
+"""Training titles varied, a batch at a time: label words struck, words dropped, synonyms put in.
+
+A title that names its colour teaches a model to read that word and to look at nothing else. Struck at random, the word
+is sometimes not there, and the rest of the title and the picture must do.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fashionmt.config import TitleVariationConfig
+from fashionmt.data.label_words import strike
+from fashionmt.data.titles import EncodedTitles, TitleEncoder
+
+SYNONYMS = (
+    ("grey", "gray"),
+    ("tshirt", "t-shirt", "tee"),
+    ("sweatshirt", "pullover"),
+    ("handbag", "purse"),
+    ("sunglasses", "shades"),
+    ("watch", "wristwatch"),
+    ("wallet", "billfold"),
+    ("women", "women's", "ladies"),
+    ("men", "men's", "gents"),
+    ("kids", "children's"),
+    ("multi", "multicoloured", "multicolor"),
+)
+"""Groups of words that a seller may use for each other, and that no catalogue we know has as two labels: "scarf" and
+"stole", "backpack" and "rucksack" are."""
+
+ALTERNATIVES = {word: [other for other in group if other != word] for group in SYNONYMS for word in group}
+_KNOWN = re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, ALTERNATIVES), key=len, reverse=True)) + r")\b", re.I)
+
+
+@dataclass(frozen=True)
+class TitleVariation:
+    """Varies the titles of a catalogue and encodes them."""
+
+    encoder: TitleEncoder
+    titles: Sequence[str | None]
+    """Of every row."""
+    label_words: Mapping[str, frozenset[str]]
+    """Attribute -> the folded words of its classes' names."""
+    config: TitleVariationConfig
+
+    def encode(self, rows: npt.NDArray[np.int64]) -> EncodedTitles:
+        """The titles `rows`, varied. The draw depends on `rows` alone, whose order is a draw of seed and epoch: a
+        resumed run repeats it without a state of its own."""
+        draw = np.random.default_rng(rows)
+        return self.encoder.encode([self._vary(self.titles[row], draw) for row in rows])
+
+    def _vary(self, title: str | None, draw: np.random.Generator) -> str | None:
+        """A title may lose its label words of one attribute or of all, some of its words, and change others."""
+        struck, dropped, swapped = draw.random(3)
+        if title is None:
+            return None
+        if struck < self.config.strike:
+            title = strike(title, self._struck_words(draw)) or title  # an item without a picture would have nothing
+        if swapped < self.config.synonyms:
+            title = swap_words(title, draw)
+        if dropped < self.config.drop_words:
+            title = drop_words(title, draw)
+        return title
+
+    def _struck_words(self, draw: np.random.Generator) -> frozenset[str]:
+        """Half the time those of every attribute, half the time of one."""
+        names = list(self.label_words)
+        if draw.random() < 0.5:
+            names = [names[draw.integers(len(names))]]
+        return frozenset[str]().union(*(self.label_words[name] for name in names))
+
+
+def swap_words(title: str, draw: np.random.Generator) -> str:
+    """A title with another word of the group for each word of `SYNONYMS`."""
+    return _KNOWN.sub(lambda found: str(draw.choice(ALTERNATIVES[found[0].lower()])), title)
+
+
+def drop_words(title: str, draw: np.random.Generator) -> str:
+    """A title less about one word in five, and never less all of them."""
+    words = title.split()
+    kept = [word for word in words if draw.random() >= 0.2]
+    return " ".join(kept) if kept else title

@@ -1,0 +1,119 @@
+"""From the heads' logits to answers and confidences: one way, for evaluation in training and for tagging.
+
+B items, C classes of an attribute, K combinations of the taxonomy.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from fashionmt.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a tagger answers and how sure it is; float64, in which confidences near 1 can still be ranked."""
+
+    log_probabilities: dict[str, Tensor]
+    """attribute -> (B, C)."""
+    answers: dict[str, Tensor]
+    """attribute -> int64 (B,), the class answered."""
+    confidence: dict[str, Tensor]
+    """attribute -> (B,), the probability of the class answered."""
+    item_confidence: Tensor
+    """(B,), the probability that all the answers are right."""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Shifts, temperatures and the taxonomy, applied in this order.
+
+    A head's probabilities are softmax((logits - shift) / temperature). The heads of the taxonomy are then read
+    together: a combination's score is the sum of their log-probabilities, its probability softmax(scores / joint
+    temperature) over the combinations. Each of these heads answers with its class in the best combination; the
+    probability of a class is the sum over the combinations that hold it (as Valmadre 2022, arXiv:2210.10929, sums
+    leaves upward). The heads see the same features, so their sum counts the same evidence more than once, which the
+    joint temperature takes back.
+
+    The confidence of the item is the probability of the best combination times the confidences of the other heads.
+    Their product and not their least, which would rank an item with six doubtful answers beside one with one.
+    """
+
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    """Attribute -> what its logits are divided by; 1 where it is not named."""
+    shifts: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Attribute -> C numbers that are subtracted from its logits; nothing where it is not named."""
+    taxonomy: Taxonomy | None = None
+    joint_temperature: float = 1.0
+
+    def __call__(self, logits: Mapping[str, Tensor]) -> Decoded:
+        """Answers and confidences. `logits`: attribute -> float (B, C), on the CPU."""
+        log_probabilities = self.heads(logits)
+        answers = {name: value.argmax(1) for name, value in log_probabilities.items()}
+        joint: list[Tensor] = []
+        together: tuple[str, ...] = ()
+        if self.taxonomy is not None:
+            combinations = (joint_scores(log_probabilities, self.taxonomy) / self.joint_temperature).log_softmax(1)
+            log_probability, best = combinations.max(1)
+            joint, together = [log_probability], self.taxonomy.attributes
+            for name, index in self.taxonomy.columns.items():
+                answers[name] = index[best]
+                log_probabilities[name] = _marginal(combinations, index, log_probabilities[name].shape[1])
+        chosen = {
+            name: value.gather(1, answers[name].unsqueeze(1)).squeeze(1) for name, value in log_probabilities.items()
+        }
+        item = torch.stack([*joint, *(chosen[name] for name in chosen if name not in together)]).sum(0)
+        return Decoded(log_probabilities, answers, {name: value.exp() for name, value in chosen.items()}, item.exp())
+
+    def heads(self, logits: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Each head's own log-probabilities, before the taxonomy: attribute -> float64 (B, C)."""
+        return {
+            name: (self.shifted(name, value) / self.temperatures.get(name, 1.0)).log_softmax(1)
+            for name, value in logits.items()
+        }
+
+    def shifted(self, name: str, logits: Tensor) -> Tensor:
+        """A head's logits less its shift, float64 (B, C)."""
+        logits = logits.double()
+        return logits - logits.new_tensor(self.shifts[name]) if name in self.shifts else logits
+
+
+def joint_scores(heads: Mapping[str, Tensor], taxonomy: Taxonomy) -> Tensor:
+    """The sum of the heads' log-probabilities, attribute -> (B, C), over each combination: (B, K)."""
+    return torch.stack([heads[name][:, index] for name, index in taxonomy.columns.items()]).sum(0)
+
+
+def _marginal(joint: Tensor, index: Tensor, classes: int) -> Tensor:
+    """log of the sum of exp(joint) over the combinations of each class: (B, K), (K,) -> (B, C).
+
+    Less its largest term before exp, class by class: no class that stands in a combination gets the logarithm of 0.
+    """
+    largest = joint.new_full((len(joint), classes), -torch.inf)
+    largest = largest.scatter_reduce(1, index.expand(len(joint), -1), joint, "amax")
+    sums = torch.zeros_like(largest).index_add(1, index, (joint - largest[:, index]).exp())
+    return (largest + sums.log()).clamp(max=0)  # rounding can sum to a little more than 1
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From which confidence on an answer is accepted without a person's look."""
+
+    target_accuracy: float
+    """The share of accepted answers that is to be right."""
+    confidence: float | None
+    """None: no threshold was found to reach it, and nothing is accepted."""
+
+    def accepts(self, confidence: Tensor) -> Tensor:
+        """Float (B,) to bool (B,)."""
+        return confidence >= (torch.inf if self.confidence is None else self.confidence)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Those of all the heads, and that of the item as a whole."""
+
+    heads: Mapping[str, Threshold]
+    """By attribute."""
+    item: Threshold

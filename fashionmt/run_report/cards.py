@@ -1,0 +1,64 @@
+"""Contact sheets: items with their picture, title, label and answer."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from fashionmt.attributes import LabelSpace
+from fashionmt.run_report.content import HeldOut
+from fashionmt.run_report.suspects import Suspect
+
+SHEET = 24
+"""Items on a contact sheet."""
+SIDE = 120
+"""Pixels of a picture's longer side, at most."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One item on a contact sheet."""
+
+    id: str
+    title: str | None
+    picture: str | None
+    """A data URI."""
+    label: str
+    answer: str
+    confidence: float
+
+    @classmethod
+    def of(cls, part: HeldOut, position: int, label: str, answer: str, confidence: float) -> "Card":
+        """The card of an item of `part`."""
+        pixels = part.picture(position)
+        picture = None if pixels is None else data_uri(pixels)
+        return cls(part.ids[position], part.titles[position], picture, label, answer, confidence)
+
+
+def worst_mistakes(part: HeldOut, space: LabelSpace) -> list[Card]:
+    """The most confident wrong answers, most confident first."""
+    head = part.heads[space.attribute]
+    wrong = np.flatnonzero(head.wrong)
+    worst = wrong[np.argsort(-head.confidence[wrong], kind="stable")][:SHEET]
+    names, classes = space.every_class, space.classes
+    return [
+        Card.of(part, int(i), names[head.labels[i]], classes[head.answers[i]], float(head.confidence[i])) for i in worst
+    ]
+
+
+def suspect_cards(suspects: Sequence[Suspect]) -> list[Card]:
+    """The first of them."""
+    return [Card.of(s.part, s.position, s.label, s.suggested, s.confidence) for s in suspects[:SHEET]]
+
+
+def data_uri(pixels: npt.NDArray[np.uint8]) -> str:
+    """A small JPEG of uint8 (H, W, 3) pixels."""
+    picture = Image.fromarray(np.ascontiguousarray(pixels), "RGB")
+    picture.thumbnail((SIDE, SIDE))
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded.getvalue()).decode()}"

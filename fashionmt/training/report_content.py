@@ -1,0 +1,112 @@
+"""What a run hands to its report: the data, the bundle's answers and the logs, as plain arrays."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fashionmt.bundle import Bundle
+from fashionmt.config import ModelConfig, TrainConfig
+from fashionmt.data import PreparedData
+from fashionmt.data.picture_cache import NO_ROW
+from fashionmt.run_report import Head, HeldOut, ReportContent, write_report
+from fashionmt.training.evaluation import Answers
+from fashionmt.training.run_folder import RunFolder
+
+
+def write_run_report(
+    folder: RunFolder,
+    config: TrainConfig,
+    data: PreparedData,
+    bundle: Bundle,
+    answers: Mapping[str, Answers],
+    seconds: float,
+) -> None:
+    """Write `report.html` of a run that has ended. `answers`: of `validation` and of `test`.
+
+    A report that fails costs no trained run: that it did is one line on stderr.
+    """
+    try:
+        write_report(folder.report, report_content(folder, config, data, bundle, answers, seconds))
+    except Exception as error:
+        line = f"fashionmt: {folder.report} could not be written ({type(error).__name__}: {error})"
+        sys.stderr.write(" ".join(line.split()) + "\n")
+
+
+def report_content(
+    folder: RunFolder,
+    config: TrainConfig,
+    data: PreparedData,
+    bundle: Bundle,
+    answers: Mapping[str, Answers],
+    seconds: float,
+) -> ReportContent:
+    """What `write_run_report` writes."""
+    validation, test = (_held_out(name, data, decode(answers[name], bundle)) for name in ("validation", "test"))
+    return ReportContent(
+        title=f"{config.data.name}, {folder.root.parent.name}/{folder.root.name}",
+        facts=_facts(config.model, bundle.provenance, seconds),
+        metrics=bundle.metrics,
+        spaces=data.spaces,
+        train_counts=_train_counts(data),
+        log=read_log(folder.root),
+        validation=validation,
+        test=test,
+        embedding=answers["test"].embedding.numpy(),
+    )
+
+
+def decode(answers: Answers, bundle: Bundle) -> dict[str, Head]:
+    """Each head's probabilities and answers, as tagging decodes them."""
+    decoded = bundle.decoder(answers.logits)
+    return {
+        name: Head(logs.exp().numpy(), decoded.answers[name].numpy(), answers.labels[name].numpy())
+        for name, logs in decoded.log_probabilities.items()
+    }
+
+
+def _held_out(part: str, data: PreparedData, heads: dict[str, Head]) -> HeldOut:
+    rows, pictures = data.split.parts()[part], data.items.pictures
+
+    def picture(position: int) -> npt.NDArray[np.uint8] | None:
+        row = pictures.row[rows[position]]
+        return None if row == NO_ROW else pictures.pixels[row]
+
+    return HeldOut(part, [data.ids[i] for i in rows], [data.raw_titles[i] for i in rows], picture, heads)
+
+
+def _train_counts(data: PreparedData) -> dict[str, npt.NDArray[np.int64]]:
+    """Attribute -> training items of each of `every_class`."""
+    counts = {}
+    for name, space in data.spaces.items():
+        labels = data.items.labels[name][data.split.train]
+        counts[name] = np.bincount(labels[labels >= 0], minlength=len(space.every_class))
+    return counts
+
+
+def read_log(root: Path) -> pd.DataFrame:
+    """The rows of the CSV logs below a run's folder, oldest first: a resumed run has one more."""
+    files = sorted(root.glob("*/version_*/metrics.csv"), key=lambda path: path.stat().st_mtime)
+    tables = [pd.read_csv(path) for path in files if path.stat().st_size]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _facts(model: ModelConfig, provenance: Mapping[str, Any], seconds: float) -> dict[str, str]:
+    facts = {"model": _model_line(model)}
+    for key, value in provenance.items():
+        counts = isinstance(value, Mapping)
+        facts[key.replace("_", " ")] = (
+            ", ".join(f"{count:,} {name}" for name, count in value.items()) if counts else str(value)
+        )
+    return facts | {"seconds": f"{seconds:,.0f}"}
+
+
+def _model_line(model: ModelConfig) -> str:
+    towers = [model.image.name] if model.image is not None else []
+    towers += [model.text.pretrained or model.text.kind] if model.text is not None else []
+    towers += ["wide n-grams"] if model.wide is not None else []
+    return f"{' + '.join(towers)}, {model.fusion.kind}"

@@ -1,0 +1,205 @@
+"""The tables show what was measured, at the size it was measured at, and nothing of the data becomes markup."""
+
+import json
+import re
+import runpy
+import sys
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fashionmt.benchmark.page import LEFT, WIDE
+from fashionmt.benchmark.table import write_tables
+
+NASTY = '<script>alert("1")</script> | & $x_1$'
+
+
+def estimate(value: float, half: float | None = 0.01, items: int = 100) -> dict[str, Any]:
+    low, high = (None, None) if half is None else (value - half, value + half)
+    return {"value": value, "low": low, "high": high, "items": items}
+
+
+def result(row: str, **changes: Any) -> dict[str, Any]:
+    """What a row writes, of one attribute and one view."""
+    kind = changes.pop("kind", "family")
+    accuracy = changes.pop("accuracy", estimate(0.9))
+    parts = {name: estimate(0.5) for name in ("own", "other", "none", "not_own")}
+    scored = {
+        "accuracy": accuracy,
+        "macro_f1": estimate(0.7, 0.02),
+        "accuracy_by_title": parts,
+        "calibration_error": None,
+    }
+    view = {
+        "items": 100,
+        "groups": 80,
+        "attributes": {"colour": scored},
+        "exact_match": estimate(0.6),
+        "exact_match_without": {"without": [], **estimate(0.6)},
+    }
+    return {
+        "format": 1,
+        "row": row,
+        "system": row,
+        "baseline": None,
+        "reads": ["text"],
+        "data": "shop",
+        "data_fingerprint": "",
+        "split": {"kind": kind, "block_size": 500, "seed": 0},
+        "size": {"train": 700, "validation": 10, "test": 100, "limit_items": None, "epochs": 3},
+        "seed": 0,
+        "named": [],
+        "seconds": {"training": 61.2, "resumed": False, "evaluation": 2.0},
+        "views": {"title": view},
+    } | changes
+
+
+def write(folder: Path, *rows: dict[str, Any]) -> tuple[str, str]:
+    """(table.md, table.html) of these rows."""
+    for number, row in enumerate(rows):
+        (folder / str(number)).mkdir()
+        (folder / f"{number}/benchmark.json").write_text(json.dumps(row))
+    markdown, page = write_tables(folder)
+    return markdown.read_text(), page.read_text()
+
+
+def table(markdown: str, section: str, title: str) -> list[list[str]]:
+    """The cells of a table, its header first."""
+    part = markdown.split(f"## {section}\n")[1].split("\n## ")[0].split(f"### {title}\n\n")[1].split("\n\n")[0]
+    lines = [line.strip("| ").split(" | ") for line in part.strip().splitlines()]
+    return [lines[0], *lines[2:]]
+
+
+def test_a_row_shows_figures_intervals_items_and_size(tmp_path: Path) -> None:
+    markdown, _ = write(tmp_path, result("net", named=["colour"]))
+    header, row = table(markdown, "shop, family split", "Accuracy, %")
+    cells = dict(zip(header, row, strict=True))
+    assert cells == {
+        "view": "title",
+        "system": "net",
+        "size": "700 rows, 3 epochs",
+        "items": "100",
+        "colour": "90.0 ±1.0",
+        "all right": "60.0 ±1.0",
+        "colour, named": "50.0 ±1.0",
+        "colour, not named": "50.0 ±1.0",
+        "colour, none named": "50.0 ±1.0",
+    }
+    assert table(markdown, "shop, family split", "Macro-F1, %")[1][-1] == "70.0 (68.0 to 72.0)"
+    assert "calibration" not in markdown
+
+
+def test_a_smaller_size_another_seed_and_a_resumed_run_are_told(tmp_path: Path) -> None:
+    size = {"train": 50, "validation": 5, "test": 20, "limit_items": 75, "epochs": 1}
+    seconds = {"training": 9.0, "resumed": True, "evaluation": 1.0}
+    markdown, _ = write(tmp_path, result("net", size=size, seed=2, seconds=seconds))
+    row = table(markdown, "shop, family split", "Accuracy, %")[1]
+    assert row[1:3] == ["net, seed 2", "50 rows (of a subset), 1 epoch"]
+    assert table(markdown, "shop, family split", "Size and cost")[1][-2:] == ["≥ 9", "1"]
+
+
+def test_baselines_come_first_and_each_split_is_a_section(tmp_path: Path) -> None:
+    rows = [
+        result("a net"),
+        result("rule", baseline="words"),
+        result("linear", baseline="linear"),
+        result("later", kind="time"),
+        result("dealt", kind="random"),
+        result("blocks", kind="block"),
+    ]
+    markdown, _ = write(tmp_path, *rows)
+    sections = re.findall(r"^## (.*)", markdown, re.MULTILINE)
+    assert sections == [
+        "shop, random split",
+        "shop, family split",
+        "shop, block split, 500 ids",
+        "shop, time split",
+    ]
+    assert [row[1] for row in table(markdown, "shop, family split", "Accuracy, %")[1:]] == ["rule", "linear", "a net"]
+
+
+def test_what_could_not_be_measured_is_a_dash(tmp_path: Path) -> None:
+    none = {"value": None, "low": None, "high": None, "items": 0}
+    markdown, _ = write(tmp_path, result("a", accuracy=none), result("b", accuracy=estimate(0.5, None)))
+    assert [row[4] for row in table(markdown, "shop, family split", "Accuracy, %")[1:]] == ["-", "50.0"]
+
+
+def test_a_row_that_failed_is_named_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/failed.json").write_text(json.dumps({"row": "x", "reason": f"no {NASTY}"}))
+    markdown, page = write(tmp_path, result("net"))
+    assert "| x | no &lt;script&gt;" in markdown
+    assert "no &lt;script&gt;" in page
+
+
+class Scripts(HTMLParser):
+    """Collects the tags of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [f"{name}={value}" for name, value in attrs if name in ("src", "href")]
+
+
+def test_nothing_of_the_data_becomes_markup_and_the_page_needs_no_other_file(tmp_path: Path) -> None:
+    nasty = result(NASTY, data=NASTY, system=NASTY)
+    nasty["views"]["title"]["attributes"] = {NASTY: nasty["views"]["title"]["attributes"]["colour"]}
+    markdown, page = write(tmp_path, nasty)
+    parser = Scripts()
+    parser.feed(page)
+    assert "script" not in parser.tags
+    assert {"svg", "table"} <= parser.tags
+    assert parser.links == []
+    assert "<script" not in markdown
+    assert r"\| &amp; $x_1$" in markdown
+
+
+def drawings(page: str) -> list[ElementTree.Element]:
+    return [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
+
+
+def test_each_attribute_is_drawn_with_its_intervals_in_place(tmp_path: Path) -> None:
+    _, page = write(tmp_path, result("a", accuracy=estimate(0.75, 0.05)), result("b", accuracy=estimate(0.9, None)))
+    (drawing,) = drawings(page)
+    assert [float(dot.attrib["cx"]) for dot in drawing.iter("circle")] == pytest.approx(
+        [LEFT + WIDE * (0.75 - 0.7) / 0.3, LEFT + WIDE * (0.9 - 0.7) / 0.3], abs=0.1
+    )
+    bars = [line for line in drawing.iter("line") if "stroke" in line.attrib]
+    assert [float(bars[0].attrib[x]) for x in ("x1", "x2")] == pytest.approx([LEFT, LEFT + WIDE / 3], abs=0.1)
+    assert bars[1].attrib["x1"] == bars[1].attrib["x2"]
+    told = [text.text for text in drawing.iter("text")]
+    assert {"colour", "title: a", "75.0", "title: b", "90.0"} <= set(told)
+
+
+def test_a_system_of_several_splits_is_drawn_by_split(tmp_path: Path) -> None:
+    rows = [result("a", system="net"), result("b", system="net", kind="time"), result("c")]
+    _, page = write(tmp_path, *rows)
+    by_split = page.split("By split")[1]
+    told = [text.text for text in drawings(by_split)[0].iter("text")]
+    assert {"family, title: net", "time, title: net"} <= set(told)
+    assert not any(str(text).endswith(": c") for text in told)
+
+
+def test_no_row_at_all_is_a_table_all_the_same(tmp_path: Path) -> None:
+    markdown, page = write(tmp_path)
+    assert markdown.startswith("# Benchmark")
+    assert "</html>" in page
+
+
+def test_the_module_renders_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    markdown, page = write(tmp_path, result("net"))
+    for path in (tmp_path / "table.md", tmp_path / "table.html"):
+        path.unlink()
+    monkeypatch.setattr(sys, "argv", ["fashionmt.benchmark", str(tmp_path)])
+    runpy.run_module("fashionmt.benchmark", run_name="__main__")
+    assert ((tmp_path / "table.md").read_text(), (tmp_path / "table.html").read_text()) == (markdown, page)
+    monkeypatch.setattr(sys, "argv", ["fashionmt.benchmark", str(tmp_path / "nowhere")])
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_module("fashionmt.benchmark", run_name="__main__")

@@ -1,0 +1,118 @@
+"""A threshold keeps its promise over many draws, is the one a plain walk finds, and is None where nothing is known."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import binomtest
+
+from fashionmt.config import ThresholdConfig
+from fashionmt.decoding import Decoder
+from fashionmt.training.thresholds import STEPS, choose_threshold, choose_thresholds, lower_bound
+
+
+def drawn(items: int, draw: np.random.Generator, overconfident: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Confidences from 0.2 to 1, and answers right as often as that, or less."""
+    confidence = 1 - 0.8 * draw.random(items) ** 4
+    right = draw.random(items) < confidence - overconfident
+    return torch.tensor(confidence), torch.tensor(right)
+
+
+def true_accuracy(threshold: float, overconfident: float) -> float:
+    """Of what the threshold accepts, in the distribution that `drawn` draws from: the mean of a uniform's 1 - 0.8 u^4
+    below u* with 1 - 0.8 u*^4 = threshold."""
+    top = min(1.0, ((1 - threshold) / 0.8) ** 0.25)
+    return 1 - 0.8 * top**4 / 5 - overconfident
+
+
+@pytest.mark.parametrize(("target", "overconfident"), [(0.97, 0.0), (0.9, 0.0), (0.95, 0.02)])
+@pytest.mark.parametrize("delta", [0.1, 0.3])
+def test_the_accepted_miss_their_accuracy_in_no_more_than_delta_of_the_draws(
+    target: float, overconfident: float, delta: float
+) -> None:
+    draws, missed, found = 600, 0, 0
+    for seed in range(draws):
+        threshold = choose_threshold(*drawn(800, np.random.default_rng(seed), overconfident), target, delta)
+        found += threshold is not None
+        missed += threshold is not None and true_accuracy(threshold, overconfident) < target
+    # Three standard errors of a share that is delta.
+    assert missed / draws <= delta + 3 * (delta * (1 - delta) / draws) ** 0.5
+    assert found > 0.2 * draws  # not kept by accepting nothing
+
+
+def test_a_threshold_chosen_without_the_bound_would_break_it() -> None:
+    """The simulation can tell: with no bound at all, about half of the draws miss."""
+    missed = 0
+    for seed in range(200):
+        confidence, right = drawn(800, np.random.default_rng(seed))
+        order = confidence.argsort(descending=True)
+        running = right[order].double().cumsum(0) / torch.arange(1, 801)
+        last = int(torch.nonzero(running >= 0.97).max())
+        missed += true_accuracy(float(confidence[order][last]), 0.0) < 0.97
+    assert missed > 0.4 * 200
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_it_is_what_a_walk_item_by_item_finds(seed: int) -> None:
+    confidence, right = drawn(700, np.random.default_rng(seed))
+    expected = None
+    for doubt in np.geomspace(0.1, 1, STEPS):
+        accepted = [bool(r) for c, r in zip(confidence, right, strict=True) if c >= 1 - doubt]
+        test = binomtest(sum(accepted), len(accepted), alternative="greater")
+        if test.proportion_ci(confidence_level=0.8, method="exact").low < 0.9:
+            break
+        expected = 1 - doubt
+    assert choose_threshold(confidence, right, 0.9, 0.2) == expected
+    assert expected is not None
+
+
+def test_the_bound_is_scipys_exact_one() -> None:
+    correct, items = np.array([0, 1, 5, 99, 100, 229]), np.array([4, 1, 9, 100, 100, 229])
+    expected = [
+        binomtest(int(k), int(n), alternative="greater").proportion_ci(0.9, method="exact").low
+        for k, n in zip(correct, items, strict=True)
+    ]
+    assert lower_bound(correct, items, 0.1).tolist() == pytest.approx(expected)
+    assert lower_bound(np.array([0]), np.array([0]), 0.1).tolist() == [0.0]
+
+
+def test_items_enough_for_the_bound_are_accepted_and_one_fewer_are_not() -> None:
+    for count, accepts in ((230, True), (229, False)):  # 0.99^229 is just above 0.1
+        ones = torch.ones(count, dtype=torch.float64)
+        assert (choose_threshold(ones, ones.bool(), 0.99, 0.1) is not None) is accepts
+
+
+def test_where_all_are_right_all_are_accepted() -> None:
+    confidence, _ = drawn(2000, np.random.default_rng(0))
+    assert choose_threshold(confidence, torch.ones(2000, dtype=torch.bool), 0.95, 0.1) == 0.0
+
+
+@pytest.mark.parametrize("items", [0, 1, 500])
+def test_where_all_are_wrong_or_none_is_there_nothing_is_accepted(items: int) -> None:
+    confidence, _ = drawn(items, np.random.default_rng(0))
+    assert choose_threshold(confidence, torch.zeros(items, dtype=torch.bool), 0.9, 0.1) is None
+
+
+def test_heads_and_items_have_thresholds_for_targets_of_their_own() -> None:
+    draw = torch.Generator().manual_seed(0)
+    logits = {name: 3 * torch.randn(3000, 4, generator=draw) for name in ("colour", "season", "cut")}
+    labels = {name: torch.multinomial(value.softmax(1), 1, generator=draw).squeeze(1) for name, value in logits.items()}
+    labels["cut"][:] = -1  # labelled nowhere
+    config = ThresholdConfig(target_accuracy=0.9, item_target_accuracy=0.8, delta=0.05)
+    decoded = Decoder()(logits)
+    chosen = choose_thresholds(decoded, labels, {"colour": None, "season": 0.95, "cut": None}, config)
+    assert {name: head.target_accuracy for name, head in chosen.heads.items()} == {
+        "colour": 0.9,
+        "season": 0.95,
+        "cut": 0.9,
+    }
+    assert chosen.heads["cut"].confidence is None
+    right = {name: decoded.answers[name] == labels[name] for name in ("colour", "season")}
+    for name, outcome in right.items():
+        assert chosen.heads[name].confidence == choose_threshold(
+            decoded.confidence[name], outcome, chosen.heads[name].target_accuracy, 0.05
+        )
+    assert chosen.item.target_accuracy == 0.8
+    both = right["colour"] & right["season"]
+    assert chosen.item.confidence == choose_threshold(decoded.item_confidence, both, 0.8, 0.05)
+    unset = choose_thresholds(decoded, labels, dict.fromkeys(logits), ThresholdConfig())
+    assert unset.item.target_accuracy == ThresholdConfig().target_accuracy
