@@ -41,7 +41,10 @@ def choose_thresholds(
         return Threshold(target, choose_threshold(outcomes.confidence, outcomes.right, target, config.delta))
 
     heads = {name: choose(outcomes, targets[name]) for name, outcomes in head_outcomes(decoded, labels).items()}
-    return Thresholds(heads, choose(item_outcomes(decoded, labels), config.item_target_accuracy))
+    item_target = config.item_target_accuracy
+    if item_target is None:
+        item_target = min(threshold.target_accuracy for threshold in heads.values())
+    return Thresholds(heads, choose(item_outcomes(decoded, labels), item_target))
 
 
 def choose_threshold(confidence: Tensor, right: Tensor, target: float, delta: float) -> float | None:

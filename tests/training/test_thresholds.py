@@ -116,3 +116,5 @@ def test_heads_and_items_have_thresholds_for_targets_of_their_own() -> None:
     assert chosen.item.confidence == choose_threshold(decoded.item_confidence, both, 0.8, 0.05)
     unset = choose_thresholds(decoded, labels, dict.fromkeys(logits), ThresholdConfig())
     assert unset.item.target_accuracy == ThresholdConfig().target_accuracy
+    laxest = choose_thresholds(decoded, labels, dict.fromkeys(logits) | {"season": 0.7}, ThresholdConfig())
+    assert laxest.item.target_accuracy == 0.7
