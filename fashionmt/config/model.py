@@ -131,6 +131,11 @@ class ModelConfig:
     text: TextTowerConfig | None = None
     wide: WidePathConfig | None = None
     fusion: FusionConfig = field(default_factory=FusionConfig)
+    views: str = "dropped"
+    """What a training step shows of an item with both inputs: `dropped`, all of it or less, by the two below; or `all`,
+    the whole item and each input alone, so that neither tower rests while the other knows the answer."""
+    view_weight: float = 0.5
+    """Of `all`: how much each input alone counts beside the whole item's 1."""
     drop_image: float = 0.1
     """Modality dropout: the share of items that have both inputs and train without their picture ..."""
     drop_title: float = 0.1
@@ -141,6 +146,8 @@ class ModelConfig:
             raise UserError("model", "neither model.image nor model.text is set", "Choose at least one tower")
         if self.wide is not None and self.text is None:
             raise UserError("model.wide", "reads titles, and this model reads none", "Set model.wide=null")
+        check_choice("model.views", self.views, ("dropped", "all"))
+        check_range("model.view_weight", self.view_weight, 0, 100)
         check_range("model.drop_image + model.drop_title", self.drop_image + self.drop_title, 0, 0.9)
         check_range("model.drop_image", self.drop_image, 0, 0.9)
         check_range("model.drop_title", self.drop_title, 0, 0.9)

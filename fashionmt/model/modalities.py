@@ -32,6 +32,16 @@ def consulted(present: Present) -> Present:
     return {name: there | nothing for name, there in present.items()}
 
 
+def views(present: Present) -> list[Present]:
+    """What is there; then, for each modality, that one alone. An item that has but one keeps it in every view."""
+    names = list(present)
+    if len(names) < 2:
+        return [present]
+    complete = torch.stack([present[name] for name in names]).all(dim=0)
+    alone = [{name: there & ~complete if name != kept else there for name, there in present.items()} for kept in names]
+    return [present, *alone]
+
+
 def drop_modalities(present: Present, probability: Mapping[str, float]) -> Present:
     """Hide one input of some items that have them all: at most one each, so that no item is left with nothing."""
     names = list(present)

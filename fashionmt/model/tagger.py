@@ -10,7 +10,7 @@ from fashionmt.config import ModelConfig
 from fashionmt.errors import UserError
 from fashionmt.model.fusion import build_fusion, check_fusion
 from fashionmt.model.image_tower import ImageTower, check_image_tower
-from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities
+from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities, views
 from fashionmt.model.text_tower import TextTower, build_text_tower, rebuild_text_tower
 from fashionmt.model.wide_path import WidePath
 
@@ -46,9 +46,27 @@ class Tagger(nn.Module):
     def forward(self, batch: Batch) -> TaggerOutput:
         """A batch to its logits. While training, inputs are dropped at random (`config.drop_*`)."""
         present = self._present(batch)
-        if self.training:
+        if self.training and self.config.views == "dropped":
             present = drop_modalities(present, {"image": self.config.drop_image, "text": self.config.drop_title})
-        fused = self.fusion(self.missing(self._features(batch), present), present)
+        return self._answer(batch, self._features(batch), present)
+
+    def training_outputs(self, batch: Batch) -> list[tuple[float, TaggerOutput]]:
+        """What a training step learns from: (its share of the loss, answers); the shares sum to 1.
+
+        With `config.views=all` each item answers by all its inputs and by each of them alone. The towers run once:
+        what they cost, one more view does not.
+        """
+        if self.config.views == "dropped":
+            return [(1.0, self(batch))]
+        features = self._features(batch)
+        shown = views(self._present(batch))
+        weights = [1.0] + [self.config.view_weight] * (len(shown) - 1)
+        outputs = [self._answer(batch, features, present) for present in shown]
+        return [(weight / sum(weights), output) for weight, output in zip(weights, outputs, strict=True)]
+
+    def _answer(self, batch: Batch, features: dict[str, Tensor], present: Present) -> TaggerOutput:
+        """The logits of items that are read as `present` says."""
+        fused = self.fusion(self.missing(features, present), present)
         logits = self.heads(fused)
         if self.wide is not None:
             wide = self.wide(batch.ngram_ids, batch.ngram_weights * present["text"].unsqueeze(1))

@@ -69,7 +69,11 @@ class TaggerModule(pl.LightningModule):
     def _training_terms(self, batch: Batch) -> dict[str, Tensor]:
         if self.loss.balancer.looks_back:
             torch.manual_seed(self._step_seed)  # the same dropout before and after the step
-        return self.loss(self.tagger(batch).logits, batch.labels)  # type: ignore[no-any-return]
+        terms: dict[str, Tensor] = {}
+        for share, output in self.tagger.training_outputs(batch):
+            for name, term in self.loss(output.logits, batch.labels).items():
+                terms[name] = terms[name] + share * term if name in terms else share * term
+        return terms
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip the gradients' norm and log it. Lightning's own clipping refuses fused optimisers."""

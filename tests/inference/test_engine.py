@@ -130,7 +130,7 @@ def test_bfloat16_moves_confidences_a_little(trained: Path, items: list[Item], e
         for a, b in zip(engine.tag(items), rough, strict=True)
         for name in a.tags
     ]
-    assert 0 < max(gaps)
+    assert max(gaps) > 0
     assert float(np.mean(gaps)) < 0.01  # of this hardly trained bundle, whose temperatures sharpen every rounding
 
 

@@ -302,3 +302,47 @@ def test_a_head_may_bear_any_name_that_a_module_has() -> None:
     for name in names:
         logits = Heads(2, {name: 3})(Fused(torch.zeros(1, 2)))
         assert {attribute: value.shape for attribute, value in logits.items()} == {name: (1, 3)}
+
+
+# Views
+
+
+def _in_training(**changes: object) -> Tagger:
+    tagger = tiny_tagger(tiny_config(wide=True, **changes)).train()
+    tagger.image.eval()  # batch statistics would tie an item's answer to its neighbours'
+    return tagger
+
+
+def test_all_views_are_the_item_and_each_input_alone() -> None:
+    tagger, batch = _in_training(views="all", view_weight=0.25), random_batch()
+    batch.has_image[1] = batch.has_title[2] = False
+    outputs = tagger.training_outputs(batch)
+    assert [share for share, _ in outputs] == pytest.approx([1 / 1.5, 0.25 / 1.5, 0.25 / 1.5])
+    complete = [0, 3, 4, 5]
+    pictures, titles = _without(batch, "has_title", complete), _without(batch, "has_image", complete)
+    with torch.no_grad():
+        for (_, output), shown in zip(outputs, (batch, pictures, titles), strict=True):
+            _assert_close(output, tagger(shown))
+
+
+def test_a_view_more_runs_no_tower_again() -> None:
+    tagger, batch, runs = _in_training(views="all"), random_batch(), []
+    tagger.image.register_forward_hook(lambda *_: runs.append("image"))
+    tagger.text.register_forward_hook(lambda *_: runs.append("text"))
+    tagger.training_outputs(batch)
+    assert sorted(runs) == ["image", "text"]
+
+
+@pytest.mark.parametrize("inputs", ["image", "text"])
+def test_a_model_of_one_input_has_one_view(inputs: str) -> None:
+    outputs = tiny_tagger(_config(inputs, views="all")).train().training_outputs(random_batch())
+    assert [share for share, _ in outputs] == [1.0]
+
+
+def test_dropped_inputs_are_one_view() -> None:
+    tagger, batch = _in_training(drop_image=0.4, drop_title=0.4), random_batch(12)
+    torch.manual_seed(3)
+    ((share, output),) = tagger.training_outputs(batch)
+    torch.manual_seed(3)
+    assert share == 1.0
+    assert _same(output, tagger(batch))
