@@ -135,7 +135,10 @@ def test_an_error_of_ours_is_one_line_with_exit_code_1_and_a_traceback_when_aske
 
 
 def test_ctrl_c_ends_a_run_with_130_and_tells_how_to_go_on(shell: Shell) -> None:
-    command = [sys.executable, str(TOP / "train.py"), *SMALL, "trainer.max_epochs=500", "hydra.run.dir=run"]
+    # A test run in a shell's background hands down that the signal is ignored: heed it again.
+    heed = "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); del sys.argv[0]"
+    train = [str(TOP / "train.py"), *SMALL, "trainer.max_epochs=500", "hydra.run.dir=run"]
+    command = [sys.executable, "-c", f"{heed}; runpy.run_path(sys.argv[0], run_name='__main__')", *train]
     process = subprocess.Popen(
         command, cwd=shell.folder, env=shell.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
@@ -144,7 +147,10 @@ def test_ctrl_c_ends_a_run_with_130_and_tells_how_to_go_on(shell: Shell) -> None
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, errors
     assert errors.strip().splitlines()[-1] == "fashionmt: interrupted. Go on with: python train.py resume=run"
     assert "Traceback" not in errors
