@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -141,6 +142,8 @@ def _one_line_errors() -> Iterator[None]:
         _leave(error.code, _failed_rows(error))
     except (HydraException, OmegaConfBaseException) as error:
         _leave(ExitCode.USER_ERROR, _config_error(error))
+    except yaml.YAMLError as error:  # of a config file, a user's own too; those of a run's folder are UserErrors
+        _leave(ExitCode.USER_ERROR, f"config: {error}. Check its indentation, and quote a text that holds ': '.")
     except KeyboardInterrupt:
         _leave(ExitCode.INTERRUPTED, "interrupted")
     except OSError as error:

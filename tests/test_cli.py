@@ -69,6 +69,14 @@ def test_a_misspelt_key_of_predict_is_refused_in_one_line(shell: Shell) -> None:
     assert "Did you mean output?" in shell.error("predict.py", "outptu=x.csv")
 
 
+def test_a_config_file_that_is_no_yaml_is_refused_by_name_and_line(shell: Shell) -> None:
+    (shell.folder / "own" / "data").mkdir(parents=True)
+    write(shell.folder / "own" / "data" / "mine.yaml", "kind: files\nname: my: shop\n")
+    told = shell.error("train.py", "--config-dir=own", "data=mine")
+    assert "mine.yaml" in told
+    assert "line 2" in told
+
+
 # tests/data covers every kind of bad catalogue; these go the whole way to the exit code.
 CATALOGUES = {
     "no such catalogue": None,
