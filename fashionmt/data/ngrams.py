@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import hstack
 from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.preprocessing import normalize
 
 HASHES = 2**31 - 1
 PADDING = 0
@@ -68,16 +67,17 @@ class NgramVocabulary:
 
     def encode(self, titles: Sequence[str | None]) -> NgramArrays:
         """The known n-grams of `titles`, the weights of each title of Euclidean norm 1; none of a missing title."""
-        if not titles:  # which scikit-learn refuses
-            return NgramArrays.none(0)
+        count = len(titles)
+        if count == 0 or len(self.hashes) == 0:  # scikit-learn refuses no titles
+            return NgramArrays.none(count)
         hashes, starts = _hash([title or "" for title in titles])
-        place = np.searchsorted(self.hashes, hashes)
-        known = np.isin(hashes, self.hashes)
-        table = csr_array((known.astype(np.float32), np.where(known, place, 0), starts), (len(titles), len(self)))
-        table.eliminate_zeros()
-        table.data *= self.idf[table.indices]
-        table = normalize(table, copy=False)
-        return NgramArrays((table.indices + 1).astype(np.int32), table.data, table.indptr.astype(np.int64))
+        place = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        known = self.hashes[place] == hashes
+        title, place = np.repeat(np.arange(count), np.diff(starts))[known], place[known]
+        weights = self.idf[place]
+        weights /= np.sqrt(np.bincount(title, weights * weights, count))[title]
+        starts = np.append(0, np.cumsum(np.bincount(title, minlength=count)))
+        return NgramArrays((place + 1).astype(np.int32), weights, starts)
 
 
 def _hash(titles: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
