@@ -31,7 +31,7 @@ from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
 from fashionmt.training import run_training, settle
 from fashionmt.training.evaluation import collect_answers
 from fashionmt.training.report import write_json
-from fashionmt.training.run import keep_data_report, load_data
+from fashionmt.training.run import device_of, keep_data_report, load_data
 
 FORMAT = 1
 SAME_RESULT = {
@@ -124,8 +124,8 @@ def _different(key: str, kept: Any, asked: Any, skipped: tuple[str, ...] = ()) -
 
 def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | None:
     benchmark = config.benchmark
+    data = load_data(config)
     if benchmark.baseline is not None:
-        data = load_data(config)
         keep_data_report(data, folder.run, resume=False)
         began = time.monotonic()
         classifiers = fit_baseline(benchmark.baseline, data, config.seed)
@@ -133,10 +133,9 @@ def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | N
         reads: tuple[str, ...] = ("text",)
         scored = _score_baseline(classifiers, data, Tabulator(data, config.data.split))
     else:
-        training = _train(config, folder)
+        training = _train(config, folder, data)
         if not folder.run.metrics.is_file():
             return None
-        data = load_data(config)
         keep_data_report(data, folder.run, resume=True)
         bundle = read_bundle(folder.run.bundle)
         reads = tuple(bundle.tagger.modalities)
@@ -151,11 +150,11 @@ def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | N
     }
 
 
-def _train(config: TrainConfig, folder: RowFolder) -> dict[str, Any]:
+def _train(config: TrainConfig, folder: RowFolder, data: PreparedData) -> dict[str, Any]:
     """Train, or go on, or see that it is done; the seconds it took."""
     run = folder.run
     if not run.metrics.is_file():
-        run_training(config, run, build_loggers(config.logger, run.root), resume=run.resume_checkpoint.is_file())
+        run_training(config, run, build_loggers(config.logger, run.root), run.resume_checkpoint.is_file(), data)
     metrics = json.loads(run.metrics.read_text(encoding="utf-8")) if run.metrics.is_file() else {}
     return {"training": metrics.get("seconds", 0.0), "resumed": metrics.get("resumed", False)}
 
@@ -173,8 +172,7 @@ def _score_baseline(classifiers: Mapping[str, Classifier], data: PreparedData, t
 
 
 def _score_tagger(bundle: Bundle, data: PreparedData, tabulator: Tabulator, config: TrainConfig) -> Scored:
-    cuda = config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    device = torch.device("cuda" if cuda else "cpu")
+    device = device_of(config.trainer)
     tables, seconds = [], {}
     for view in views_of(bundle.tagger.modalities):
         began = time.monotonic()

@@ -19,7 +19,7 @@ from pytorch_lightning.trainer.states import TrainerStatus
 
 import fashionmt
 from fashionmt.bundle import Bundle, save_bundle
-from fashionmt.config import DataConfig, ModelConfig, TrainConfig
+from fashionmt.config import DataConfig, ModelConfig, TrainConfig, TrainerConfig
 from fashionmt.data import ColumnMap, NgramVocabulary, PreparedData, TitleEncoder, learn_tokenizer, prepare_data
 from fashionmt.errors import UserError
 from fashionmt.model import build_tagger, check_model, pretrained_tokenizer
@@ -41,13 +41,20 @@ from fashionmt.training.thresholds import choose_thresholds
 from fashionmt.training.tracking import EpochLines, progress_bars
 
 
-def run_training(config: TrainConfig, folder: RunFolder, loggers: Sequence[Logger], resume: bool) -> dict[str, Any]:
+def run_training(
+    config: TrainConfig,
+    folder: RunFolder,
+    loggers: Sequence[Logger],
+    resume: bool,
+    data: PreparedData | None = None,
+) -> dict[str, Any]:
     """Train, choose the best weights on validation, calibrate on it, evaluate once on test, write the bundle.
 
-    `resume` goes on from the folder's checkpoint. Returns what `metrics.json` holds. Raises `UserError`.
+    `resume` goes on from the folder's checkpoint. `data`: what `load_data` gave, where that is done. Returns what
+    `metrics.json` holds. Raises `UserError`.
     """
     began = time.monotonic()
-    data = load_data(config)
+    data = data or load_data(config)
     keep_data_report(data, folder, resume)
     module = build_module(config, data)
     trainer, best = build_trainer(config, folder, loggers)
@@ -170,10 +177,14 @@ def settle(config: TrainConfig) -> TrainConfig:
     """Check the model's names, and replace the precision `auto` by what this machine does fast: both before the run's
     config is kept, so that a resumed run repeats it."""
     check_model(config.model)
-    cuda = config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    device = torch.device("cuda" if cuda else "cpu")
-    config.trainer.precision = choose_precision(config.trainer.precision, device)
+    config.trainer.precision = choose_precision(config.trainer.precision, device_of(config.trainer))
     return config
+
+
+def device_of(config: TrainerConfig) -> torch.device:
+    """Where a single process computes."""
+    cuda = config.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    return torch.device("cuda" if cuda else "cpu")
 
 
 def fit(
