@@ -35,7 +35,6 @@ from fashionmt.training.loss import build_loss
 from fashionmt.training.module import MONITOR, TaggerModule
 from fashionmt.training.precision import choose_precision
 from fashionmt.training.report import print_data, print_results, write_json
-from fashionmt.training.report_content import write_run_report
 from fashionmt.training.run_folder import RunFolder
 from fashionmt.training.thresholds import choose_thresholds
 from fashionmt.training.tracking import EpochLines, progress_bars
@@ -68,6 +67,9 @@ def run_training(
         save_bundle(bundle, folder.bundle)
         # Of this process: a resumed run says so, as the seconds before the kill are not known.
         finish(folder, bundle, loggers, {"seconds": round(time.monotonic() - began, 1), "resumed": resume})
+        # Here: what draws takes a second to load, and nobody waits for it before training.
+        from fashionmt.training.report_content import write_run_report
+
         write_run_report(folder, config, data, bundle, answers, time.monotonic() - began)
         return bundle.metrics
     return {}
