@@ -1,13 +1,25 @@
 """What travels between data, model and loss: every tensor's shape and dtype, written once.
 
 B items, H x W picture pixels, T tokens and G n-grams of the titles with most of them in the batch, C classes of an
-attribute, D fused features.
+attribute, D fused features, P pieces of numbers and K categories of the catalogue's other columns.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
+
+
+@dataclass
+class OtherTitles:
+    """What `Batch` holds of titles, of other ones for the same items; T and G are their own."""
+
+    token_ids: Tensor
+    token_mask: Tensor
+    ngram_ids: Tensor
+    ngram_weights: Tensor
+    has_title: Tensor
 
 
 @dataclass
@@ -28,21 +40,35 @@ class Batch:
     """float (B, G), 0 past the end."""
     has_title: Tensor
     """bool (B,)."""
+    numbers: Tensor
+    """float (B, P)."""
+    categories: Tensor
+    """int64 (B, K), 0 where not known."""
+    has_tabular: Tensor
+    """bool (B,): whether any of the other columns tells something."""
     labels: dict[str, Tensor]
     """attribute -> int64 (B,): index in `LabelSpace.every_class`, or `MISSING`; empty for unlabelled items."""
+    struck: OtherTitles | None = None
+    """The titles less the words of their labels, where training shows these too."""
 
     def __len__(self) -> int:
         return len(self.has_image)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
         """The same batch on another device."""
-        moved = {
-            f.name: getattr(self, f.name).to(device, non_blocking=non_blocking)
-            for f in fields(self)
-            if f.name != "labels"
-        }
-        labels = {name: value.to(device, non_blocking=non_blocking) for name, value in self.labels.items()}
-        return Batch(labels=labels, **moved)
+
+        def move(tensors: dict[str, Any]) -> dict[str, Any]:
+            return {name: value.to(device, non_blocking=non_blocking) for name, value in tensors.items()}
+
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("labels", "struck")}
+        struck = OtherTitles(**move(vars(self.struck))) if self.struck is not None else None
+        return Batch(**move(own), labels=move(self.labels), struck=struck)
+
+    def with_struck_titles(self) -> "Batch":
+        """The same items with `struck`, which must be there, for their titles."""
+        if self.struck is None:
+            raise ValueError("a batch without struck titles")
+        return replace(self, **vars(self.struck), struck=None)
 
 
 @dataclass

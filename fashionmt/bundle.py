@@ -31,6 +31,7 @@ from fashionmt.config import (
 )
 from fashionmt.data.catalogue import ColumnMap
 from fashionmt.data.ngrams import NgramVocabulary
+from fashionmt.data.tabular import TabularEncoder
 from fashionmt.data.titles import TitleEncoder
 from fashionmt.decoding import Decoder, Threshold, Thresholds
 from fashionmt.errors import UserError
@@ -54,7 +55,7 @@ KEYS = {
     "provenance",
     "sha256",
 }
-OPTIONAL = {"shifts", "taxonomy", "joint_temperature", "thresholds"}
+OPTIONAL = {"shifts", "tabular", "taxonomy", "joint_temperature", "thresholds"}
 """Left out where there is none: such bundles are those of the first readers of the format."""
 MAX_DESCRIPTION = 50_000_000  # bytes
 
@@ -80,6 +81,8 @@ class Bundle:
     """Which classes go together; None: every head answers for itself."""
     joint_temperature: float = 1.0
     """Of the taxonomy's combinations."""
+    tabular: TabularEncoder = field(default_factory=lambda: TabularEncoder({}))
+    """How the catalogue's other columns are read."""
     thresholds: Thresholds | None = None
     """From which confidence on answers are accepted; None: all are for review."""
 
@@ -144,6 +147,8 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         described["shifts"] = bundle.shifts
     if bundle.taxonomy is not None:
         described |= {"taxonomy": bundle.taxonomy.to_json(), "joint_temperature": bundle.joint_temperature}
+    if bundle.tabular.columns:
+        described["tabular"] = bundle.tabular.to_json()
     if bundle.thresholds is not None:
         described["thresholds"] = asdict(bundle.thresholds)
     return described
@@ -186,7 +191,9 @@ def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
     classes = {name: len(space) for name, space in spaces.items()}
     config = _model_config(stored["model"])
     titles = _titles(folder, config)
-    tagger = rebuild_tagger(config, classes, stored["text_encoder"], titles.vocabulary_sizes()[1])
+    tabular = TabularEncoder.from_json(stored.get("tabular", {}))
+    ngrams = titles.vocabulary_sizes()[1]
+    tagger = rebuild_tagger(config, classes, stored["text_encoder"], ngrams, tabular.sizes())
     tagger.load_state_dict(_finite(load_file(folder / WEIGHTS)), strict=True)
     columns = stored["columns"] | {"missing_titles": tuple(stored["columns"]["missing_titles"])}
     return Bundle(
@@ -201,6 +208,7 @@ def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
         shifts=_shifts(stored.get("shifts", {}), classes),
         taxonomy=Taxonomy.from_json(stored["taxonomy"], classes) if "taxonomy" in stored else None,
         joint_temperature=_number("joint_temperature", stored.get("joint_temperature", 1.0), positive=True),
+        tabular=tabular,
         thresholds=_thresholds(stored["thresholds"], classes) if "thresholds" in stored else None,
     )
 
@@ -310,7 +318,7 @@ def _model_card(bundle: Bundle) -> str:
     lines = [
         "# A fashionmt bundle",
         "",
-        f"Reads: {' and '.join(bundle.tagger.modalities)}. Answers: {', '.join(bundle.spaces)}.",
+        f"Reads: {_reads(bundle)}. Answers: {', '.join(bundle.spaces)}.",
         "",
         "| attribute | classes | accuracy on test | macro-F1 | items | accepted, at an accuracy of |",
         "| --- | ---: | ---: | ---: | ---: | --- |",
@@ -324,6 +332,11 @@ def _model_card(bundle: Bundle) -> str:
         lines += [f"Answers to {', '.join(bundle.taxonomy.attributes)} are combinations of its training rows.", ""]
     lines += [f"- {key}: {value}" for key, value in bundle.provenance.items()]
     return "\n".join([*lines, "", "Use: `fashionmt.load_bundle(folder).tag(items)`.", ""])
+
+
+def _reads(bundle: Bundle) -> str:
+    read = [*(name for name in bundle.tagger.modalities if name != "tabular"), *bundle.tabular.columns]
+    return " and ".join(read)
 
 
 def _accepted(row: Mapping[str, Any]) -> str:

@@ -15,14 +15,18 @@ from fashionmt.data import CatalogueDataset, NgramVocabulary, TitleEncoder, lear
 from fashionmt.data.dataset import ItemArrays
 from fashionmt.data.ngrams import NgramArrays
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
+from fashionmt.data.tabular import TabularArrays
 from fashionmt.data.titles import EncodedTitles
 from fashionmt.data.tokens import TokenArrays
 from fashionmt.model import Tagger, build_tagger
+from fashionmt.model.tagger import NO_COLUMNS, TabularSizes
 
 CLASSES = {"colour": 4, "season": 3}
 SIDE = 32
 VOCABULARY = 40
 NGRAMS = 30
+COLUMNS = (4, (3, 5))
+"""Pieces of numbers, and indices of two categorical columns."""
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "blue", "shirt", "shoe", "for", "men")
 AWKWARD = ("type", "training", "forward", "keys", "empty", "items", "parameters")
 """Attribute names that nn.Module, or a dict of modules, has a use for already."""
@@ -41,10 +45,15 @@ def tiny_config(
     )
 
 
-def tiny_tagger(config: ModelConfig | None = None, classes: Mapping[str, int] = CLASSES, seed: int = 0) -> Tagger:
+def tiny_tagger(
+    config: ModelConfig | None = None,
+    classes: Mapping[str, int] = CLASSES,
+    seed: int = 0,
+    columns: TabularSizes = NO_COLUMNS,
+) -> Tagger:
     """In evaluation mode, its missing embeddings and wide path not zero, so that a test sees them."""
     torch.manual_seed(seed)
-    tagger = build_tagger(config or tiny_config(), classes, (VOCABULARY, NGRAMS)).eval()
+    tagger = build_tagger(config or tiny_config(), classes, (VOCABULARY, NGRAMS), columns).eval()
     with torch.no_grad():
         if tagger.wide is not None:
             tagger.wide.weight.weight[1:].normal_()
@@ -66,13 +75,16 @@ def random_batch(count: int = 6, seed: int = 0, classes: Mapping[str, int] = CLA
         ngram_ids=torch.randint(1, NGRAMS, (count, 4), generator=draw),
         ngram_weights=torch.rand(count, 4, generator=draw),
         has_title=torch.ones(count, dtype=torch.bool),
+        numbers=torch.rand(count, COLUMNS[0], generator=draw),
+        categories=torch.stack([torch.randint(0, size, (count,), generator=draw) for size in COLUMNS[1]], dim=1),
+        has_tabular=torch.ones(count, dtype=torch.bool),
         labels={name: torch.randint(-1, size, (count,), generator=draw) for name, size in classes.items()},
     )
 
 
 def rows_of(batch: Batch, rows: list[int]) -> Batch:
     """Some items of a batch, in that order."""
-    fields = {name: value[rows] for name, value in vars(batch).items() if name != "labels"}
+    fields = {name: value[rows] for name, value in vars(batch).items() if name not in ("labels", "struck")}
     return Batch(labels={name: value[rows] for name, value in batch.labels.items()}, **fields)
 
 
@@ -101,6 +113,7 @@ def tiny_dataset(count: int, side: int = SIDE, seed: int = 0) -> CatalogueDatase
             titles=EncodedTitles(
                 TokenArrays(draw.integers(2, VOCABULARY, (count, 6), dtype=np.int32), lengths), NgramArrays.none(count)
             ),
+            tabular=TabularArrays.none(count),
             labels={"row": np.arange(count), "colour": draw.integers(-1, 4, count)},
         ),
         np.arange(count),

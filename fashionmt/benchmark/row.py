@@ -7,7 +7,7 @@ fails says why in its folder, and after each row the table of them all is writte
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 import fashionmt
-from fashionmt.benchmark.baselines import Classifier, fit_baseline
+from fashionmt.benchmark.baselines import Classifier, fit_baseline, read_items
 from fashionmt.benchmark.bootstrap import LEVEL
 from fashionmt.benchmark.folder import RowFolder
 from fashionmt.benchmark.metrics import score_view
@@ -130,8 +130,10 @@ def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | N
         began = time.monotonic()
         classifiers = fit_baseline(benchmark.baseline, data, config.seed)
         training: dict[str, Any] = {"training": round(time.monotonic() - began, 1), "resumed": False}
-        reads: tuple[str, ...] = ("text",)
-        scored = _score_baseline(classifiers, data, Tabulator(data, config.data.split))
+        reads: tuple[str, ...] = (
+            ("text", "tabular") if data.tabular.columns and benchmark.baseline == "linear" else ("text",)
+        )
+        scored = _score_baseline(classifiers, data, reads, Tabulator(data, config.data.split))
     else:
         training = _train(config, folder, data)
         if not folder.run.metrics.is_file():
@@ -159,12 +161,15 @@ def _train(config: TrainConfig, folder: RowFolder, data: PreparedData) -> dict[s
     return {"training": metrics.get("seconds", 0.0), "resumed": metrics.get("resumed", False)}
 
 
-def _score_baseline(classifiers: Mapping[str, Classifier], data: PreparedData, tabulator: Tabulator) -> Scored:
+def _score_baseline(
+    classifiers: Mapping[str, Classifier], data: PreparedData, reads: Collection[str], tabulator: Tabulator
+) -> Scored:
     tables, seconds = [], {}
-    for view in views_of(("text",)):
+    for view in views_of(reads):
+        if view == "title" and "tabular" in reads:
+            continue  # a baseline has not learned to do without
         began = time.monotonic()
-        titles = view_titles(data, view)
-        shown = [titles[row] for row in view_rows(data, view)]
+        shown = read_items(data, view_titles(data, view), view_rows(data, view))
         answered = Answered({name: model.predict(shown) for name, model in classifiers.items()}, None)
         seconds[view] = time.monotonic() - began
         tables.append(tabulator.tabulate(view, answered))

@@ -2,15 +2,15 @@
 
 | view | shown | scored on the items that have |
 | --- | --- | --- |
-| picture | the picture | a picture |
-| title | the title | a title |
+| picture | the picture alone | a picture |
+| title | the title alone | a title |
 | both | whatever there is, as in tagging | either |
 | struck | the same, the words of every label struck from the title | either |
 
 What an item has is judged before words are struck: a title of label words alone leaves its item to the picture, or to
 what the system answers when it is shown nothing. So every system of the same inputs is scored on the same items. A
 system of one input is not scored under a view of the other, and under `struck` only if it reads titles; `both` is for
-systems of two inputs.
+systems of two inputs. The catalogue's other columns, where a system reads them, are shown under `both` and `struck`.
 """
 
 from collections.abc import Collection, Sequence
@@ -29,10 +29,9 @@ VIEWS = ("picture", "title", "both", "struck")
 
 
 def views_of(reads: Collection[str]) -> tuple[str, ...]:
-    """The views of a system that reads `image`, `text` or both."""
-    if "text" not in reads:
-        return ("picture",)
-    return VIEWS if "image" in reads else ("title", "struck")
+    """The views of a system that reads some of `image`, `text` and `tabular`."""
+    shown = {"picture": "image" in reads, "title": "text" in reads, "both": len(reads) > 1, "struck": "text" in reads}
+    return tuple(view for view in VIEWS if shown[view])
 
 
 def view_rows(data: PreparedData, view: str) -> Rows:
@@ -56,8 +55,10 @@ def view_titles(data: PreparedData, view: str) -> Sequence[str | None]:
 
 def view_items(data: PreparedData, view: str, encoder: TitleEncoder) -> ItemArrays:
     """All items as `view` shows them, their titles encoded by the model's own `encoder`."""
-    titles = encoder.encode(view_titles(data, view))
+    items = replace(data.items, titles=encoder.encode(view_titles(data, view)))
+    if view in ("picture", "title"):
+        items = replace(items, tabular=replace(items.tabular, there=np.zeros_like(items.tabular.there)))
     if view != "title":
-        return replace(data.items, titles=titles)
+        return items
     hidden = np.full_like(data.items.pictures.row, NO_ROW)
-    return replace(data.items, titles=titles, pictures=replace(data.items.pictures, row=hidden))
+    return replace(items, pictures=replace(items.pictures, row=hidden))

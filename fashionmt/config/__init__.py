@@ -16,6 +16,7 @@ from fashionmt.config.data import (
 )
 from fashionmt.config.model import FusionConfig, ImageTowerConfig, ModelConfig, TextTowerConfig, WidePathConfig
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
+from fashionmt.config.tabular import TabularColumnConfig
 from fashionmt.config.training import LossConfig, OptimConfig, ThresholdConfig, TrainConfig, TrainerConfig
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "PredictConfig",
     "PreprocessConfig",
     "SplitConfig",
+    "TabularColumnConfig",
     "TextTowerConfig",
     "ThresholdConfig",
     "TitleVariationConfig",

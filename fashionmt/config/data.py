@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from fashionmt.config.checks import MAX_SEED, check_choice, check_range
+from fashionmt.config.tabular import TabularColumnConfig
 from fashionmt.errors import UserError
 
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -67,6 +68,8 @@ class DataConfig:
     picture_pattern: str = "{id}.jpg"
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     missing_titles: list[str] = field(default_factory=lambda: [""])
+    tabular: dict[str, TabularColumnConfig] = field(default_factory=dict)
+    """Columns that the model reads beside the picture and the title."""
     attributes: dict[str, AttributeConfig] = field(default_factory=dict)
     learn: list[str] | None = None
     """Which of `attributes` to learn, null for all; a name that is not among them is a column as it stands."""
@@ -91,6 +94,7 @@ class DataConfig:
             self.attributes = {name: self.attributes.get(name, AttributeConfig()) for name in self.learn}
         if not self.attributes:
             raise UserError("data.attributes", "no attribute is declared", "Declare at least one to learn")
+        self._check_tabular()
         for name, attribute in self.attributes.items():
             check_range(f"data.attributes.{name}.weight", attribute.weight, 0, 1e6)
             if attribute.target_accuracy is not None:
@@ -110,6 +114,17 @@ class DataConfig:
                 raise UserError(f"data.taxonomy={name}", "no such attribute", repair)
         kept = [name for name in dict.fromkeys(self.taxonomy or ()) if name in learned]
         self.taxonomy = kept if len(kept) > 1 else None
+
+    def _check_tabular(self) -> None:
+        answers = {self.column_of(attribute): attribute for attribute in self.attributes}
+        for name, column in self.tabular_columns().items():
+            if column in answers:
+                wrong = f"column {column!r} is what the model has to answer ({answers[column]})"
+                raise UserError(f"data.tabular.{name}", wrong, f"Leave it out, or '~data.attributes.{answers[column]}'")
+
+    def tabular_columns(self) -> dict[str, str]:
+        """The catalogue's column of each of `tabular`."""
+        return {name: config.column or name for name, config in self.tabular.items()}
 
     def column_of(self, attribute: str) -> str:
         """The catalogue's column that holds `attribute`."""

@@ -136,10 +136,15 @@ class ModelConfig:
     the whole item and each input alone, so that neither tower rests while the other knows the answer."""
     view_weight: float = 0.5
     """Of `all`: how much each input alone counts beside the whole item's 1."""
+    struck_weight: float = 0.0
+    """How much the item counts, beside the whole item's 1, when it is shown once more in the same step with label words
+    struck from its title; 0: it is not."""
     drop_image: float = 0.1
     """Modality dropout: the share of items that have both inputs and train without their picture ..."""
     drop_title: float = 0.1
     """... and the share that train without their title."""
+    drop_tabular: float = 0.2
+    """The share of items that train without their `data.tabular` columns, whatever else they have."""
 
     def __post_init__(self) -> None:
         if self.image is None and self.text is None:
@@ -148,6 +153,11 @@ class ModelConfig:
             raise UserError("model.wide", "reads titles, and this model reads none", "Set model.wide=null")
         check_choice("model.views", self.views, ("dropped", "all"))
         check_range("model.view_weight", self.view_weight, 0, 100)
+        check_range("model.struck_weight", self.struck_weight, 0, 100)
+        if self.struck_weight > 0 and self.text is None:
+            wrong = "strikes words from titles, and this model reads none"
+            raise UserError(f"model.struck_weight={self.struck_weight}", wrong, "Set it to 0")
         check_range("model.drop_image + model.drop_title", self.drop_image + self.drop_title, 0, 0.9)
         check_range("model.drop_image", self.drop_image, 0, 0.9)
         check_range("model.drop_title", self.drop_title, 0, 0.9)
+        check_range("model.drop_tabular", self.drop_tabular, 0, 0.9)

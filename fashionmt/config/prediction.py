@@ -12,6 +12,8 @@ class PredictColumnsConfig:
     id: str | None = None
     title: str | None = None
     picture: str | None = None
+    tabular: dict[str, str] = field(default_factory=dict)
+    """Input -> its column; the empty text for none."""
 
 
 @dataclass

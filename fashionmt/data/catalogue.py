@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fashionmt.config import DataConfig
@@ -22,12 +22,21 @@ class ColumnMap:
     picture: str | None
     picture_pattern: str
     missing_titles: tuple[str, ...]
+    tabular: dict[str, str] = field(default_factory=dict)
+    """What else the model reads -> its column."""
 
     @classmethod
     def of(cls, config: DataConfig) -> "ColumnMap":
         """The map that a data config declares."""
         columns = config.columns
-        return cls(columns.id, columns.title, columns.picture, config.picture_pattern, tuple(config.missing_titles))
+        return cls(
+            columns.id,
+            columns.title,
+            columns.picture,
+            config.picture_pattern,
+            tuple(config.missing_titles),
+            config.tabular_columns(),
+        )
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class CatalogueRow:
     """Why `picture` is None although the item names one."""
     labels: dict[str, str | None] = field(default_factory=dict)
     time: str | None = None
+    tabular: dict[str, str] = field(default_factory=dict)
+    """The texts of the other columns that the model reads."""
 
 
 class PictureFolder:
@@ -119,7 +130,8 @@ class CatalogueReader:
         picture, problem = self.folder.find(row)
         if problem:
             self.findings.add(f"items whose id or column {problem}", "kept without the picture", item_id)
-        return CatalogueRow(item_id, self._title(item_id, row), picture, problem)
+        tabular = {name: row.values[column].strip() for name, column in self.columns.tabular.items()}
+        return CatalogueRow(item_id, self._title(item_id, row), picture, problem, tabular=tabular)
 
     def _title(self, item_id: str, row: TableRow) -> str | None:
         if self.columns.title is None:
@@ -158,6 +170,8 @@ def read_catalogue(files: CatalogueFiles, config: DataConfig) -> tuple[list[Cata
     reader = CatalogueReader(files.catalogue, files.images, ColumnMap.of(config))
     for name in config.attributes:
         reader.table.require(config.column_of(name), f"attribute {name}", f"data.attributes.{name}.column")
+    for name, column in config.tabular_columns().items():
+        reader.table.require(column, f"what the model reads as {name}", f"data.tabular.{name}.column")
     if config.columns.time is not None:
         reader.table.require(config.columns.time, "the time", "data.columns.time")
     rows = [_labelled(row, item, config, reader.findings) for row, item in reader.rows()]
@@ -172,4 +186,4 @@ def _labelled(row: TableRow, item: CatalogueRow, config: DataConfig, findings: F
         if labels[name] is None:
             findings.add(f"{name} labels that read {text!r}", "kept, masked in the loss", item.id)
     time = row.values[config.columns.time] if config.columns.time is not None else None
-    return CatalogueRow(item.id, item.title, item.picture, item.picture_problem, labels, time or None)
+    return replace(item, labels=labels, time=time or None)

@@ -9,10 +9,11 @@ import torch
 from torch.utils.data import Dataset
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.batch import Batch
+from fashionmt.batch import Batch, OtherTitles
 from fashionmt.data.labels import Labels
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
 from fashionmt.data.splits import Rows
+from fashionmt.data.tabular import TabularArrays
 from fashionmt.data.titles import EncodedTitles
 from fashionmt.data.vary_titles import TitleVariation
 
@@ -23,28 +24,33 @@ class ItemArrays:
 
     pictures: PictureCache
     titles: EncodedTitles
+    tabular: TabularArrays
     labels: dict[str, npt.NDArray[np.int64]]
 
     @classmethod
     def encode(
-        cls, pictures: PictureCache, titles: EncodedTitles, labels: Labels, spaces: Mapping[str, LabelSpace]
+        cls,
+        pictures: PictureCache,
+        titles: EncodedTitles,
+        tabular: TabularArrays,
+        labels: Labels,
+        spaces: Mapping[str, LabelSpace],
     ) -> "ItemArrays":
         """Encode the labels by `spaces`."""
-        return cls(pictures, titles, {name: spaces[name].encode(column) for name, column in labels.items()})
+        return cls(pictures, titles, tabular, {name: spaces[name].encode(column) for name, column in labels.items()})
 
-    def gather(self, rows: npt.NDArray[np.int64], titles: EncodedTitles | None = None) -> Batch:
-        """The items `rows`, in that order, as a batch; titles padded to the longest of them.
+    def gather(self, rows: npt.NDArray[np.int64]) -> Batch:
+        """The items `rows`, in that order, as a batch; titles padded to the longest of them."""
+        return self.gather_titled(rows, self.titles, rows)
 
-        `titles`: what stands for their own titles, one for each of `rows`.
-        """
+    def gather_titled(self, rows: npt.NDArray[np.int64], titles: EncodedTitles, which: Rows) -> Batch:
+        """As `gather`, with the titles `which` of `titles` for their own."""
         picture_row = self.pictures.row[rows]
         there = picture_row != NO_ROW
         pixels = np.zeros((len(rows), *self.pictures.pixels.shape[1:]), dtype=np.uint8)
         pixels[there] = self.pictures.pixels[picture_row[there]]
         labels = {name: column[rows] for name, column in self.labels.items()}
-        if titles is not None:
-            return make_batch(pixels, there, titles, np.arange(len(rows)), labels)
-        return make_batch(pixels, there, self.titles, rows, labels)
+        return make_batch(pixels, there, titles, which, self.tabular.take(rows), labels)
 
 
 def make_batch(
@@ -52,20 +58,32 @@ def make_batch(
     has_image: npt.NDArray[np.bool_],
     titles: EncodedTitles,
     rows: Rows,
+    tabular: TabularArrays,
     labels: dict[str, npt.NDArray[np.int64]],
 ) -> Batch:
-    """Tensors of B items: `pixels` (B, H, W, 3), `has_image` (B,), the titles `rows` (B,), labels (B,) by attribute."""
-    token_ids, token_mask = titles.tokens.padded(rows)
-    ngram_ids, ngram_weights = titles.ngrams.padded(rows)
+    """Tensors of B items: `pixels` (B, H, W, 3), `has_image` (B,), the titles `rows` (B,), `tabular` of B rows, labels
+    (B,) by attribute."""
     return Batch(
         pixels=torch.from_numpy(pixels),
         has_image=torch.from_numpy(has_image),
+        **vars(title_tensors(titles, rows)),
+        numbers=torch.from_numpy(tabular.numbers),
+        categories=torch.from_numpy(tabular.categories),
+        has_tabular=torch.from_numpy(tabular.there),
+        labels={name: torch.from_numpy(column) for name, column in labels.items()},
+    )
+
+
+def title_tensors(titles: EncodedTitles, rows: Rows) -> OtherTitles:
+    """The titles `rows`, padded to the longest of them."""
+    token_ids, token_mask = titles.tokens.padded(rows)
+    ngram_ids, ngram_weights = titles.ngrams.padded(rows)
+    return OtherTitles(
         token_ids=torch.from_numpy(token_ids),
         token_mask=torch.from_numpy(token_mask),
         ngram_ids=torch.from_numpy(ngram_ids),
         ngram_weights=torch.from_numpy(ngram_weights),
         has_title=torch.from_numpy(titles.there(rows)),
-        labels={name: torch.from_numpy(column) for name, column in labels.items()},
     )
 
 
@@ -83,4 +101,9 @@ class CatalogueDataset(Dataset[Batch]):
 
     def __getitem__(self, positions: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
         rows = self.rows[np.asarray(positions)]
-        return self.items.gather(rows, self.variation.encode(rows) if self.variation is not None else None)
+        if self.variation is None:
+            return self.items.gather(rows)
+        titles, struck = self.variation.encode(rows)
+        batch = self.items.gather_titled(rows, titles, np.arange(len(rows)))
+        batch.struck = title_tensors(struck, np.arange(len(rows))) if struck is not None else None
+        return batch

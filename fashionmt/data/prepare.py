@@ -16,6 +16,7 @@ from fashionmt.data.label_words import label_words
 from fashionmt.data.labels import learn_label_spaces
 from fashionmt.data.picture_cache import NO_ROW, PictureCache, open_pictures
 from fashionmt.data.splits import Rows, Split, families, make_split
+from fashionmt.data.tabular import TabularArrays, TabularEncoder
 from fashionmt.data.titles import EncodedTitles, TitleEncoder
 from fashionmt.data.vary_titles import TitleVariation
 from fashionmt.errors import UserError
@@ -40,22 +41,24 @@ class PreparedData:
     split: Split
     spaces: dict[str, LabelSpace]
     titles: TitleEncoder
+    tabular: TabularEncoder
     findings: Findings
     fingerprint: str
     """SHA-256 over ids, titles, labels and picture bytes: two runs with the same one saw the same data."""
     raw_titles: list[str | None]
-    """As the catalogue has them, for what reads titles in another way than the model."""
+    raw_tabular: list[dict[str, str]]
+    """Both as the catalogue has them, for what reads them in another way than the model."""
 
     def dataset(self, part: str) -> CatalogueDataset:
         """`train`, `validation` or `test`."""
         return CatalogueDataset(self.items, self.split.parts()[part])
 
-    def training_dataset(self, config: TitleVariationConfig) -> CatalogueDataset:
-        """`train`, its titles varied anew in every batch."""
-        if not config.varies:
+    def training_dataset(self, config: TitleVariationConfig, struck: bool = False) -> CatalogueDataset:
+        """`train`, its titles varied anew in every batch. `struck`: given with label words struck too."""
+        if not config.varies and not struck:
             return self.dataset("train")
         words = {name: label_words(space.classes) for name, space in self.spaces.items()}
-        variation = TitleVariation(self.titles, self.raw_titles, words, config)
+        variation = TitleVariation(self.titles, self.raw_titles, words, config, struck)
         return CatalogueDataset(self.items, self.split.train, variation)
 
 
@@ -83,15 +86,18 @@ def prepare_data(
     labels = {name: [row.labels[name] for row in rows] for name in config.attributes}
     spaces, labels = learn_label_spaces(labels, split.train, config.min_count, config.rare, findings)
     encoder, encoded = _encode(titles, split.train, learn_titles if "text" in modalities else None)
+    columns, tabular = _encode_tabular(rows, split.train, config, findings)
     return PreparedData(
-        items=ItemArrays.encode(pictures, encoded, labels, spaces),
+        items=ItemArrays.encode(pictures, encoded, tabular, labels, spaces),
         ids=ids,
         split=split,
         spaces=spaces,
         titles=encoder,
+        tabular=columns,
         findings=findings,
         fingerprint=_fingerprint(rows, pictures),
         raw_titles=titles,
+        raw_tabular=[row.tabular for row in rows],
     )
 
 
@@ -162,8 +168,24 @@ def _encode(
     return encoder, encoder.encode(titles)
 
 
+def _encode_tabular(
+    rows: Sequence[CatalogueRow], train: Rows, config: DataConfig, findings: Findings
+) -> tuple[TabularEncoder, TabularArrays]:
+    """The encoder, learned from the training rows alone, and every row encoded."""
+    encoder = TabularEncoder.learn([rows[i].tabular for i in train], config.tabular)
+    for row in rows:
+        for what, action in encoder.unread(row.tabular):
+            findings.add(what, action, row.id)
+    tabular = encoder.encode([row.tabular for row in rows])
+    if encoder.columns and not tabular.there[train].any():
+        names = ", ".join(encoder.columns)
+        raise UserError("data.tabular", f"no training row has a value of {names} that can be read", "Leave them out")
+    return encoder, tabular
+
+
 def _fingerprint(rows: Sequence[CatalogueRow], pictures: PictureCache) -> str:
     digest = hashlib.sha256()
     for row, picture in zip(rows, pictures.digests, strict=True):
-        digest.update(repr((row.id, row.title, row.time, sorted(row.labels.items()), picture)).encode())
+        read = (row.id, row.title, row.time, sorted(row.labels.items()), picture)
+        digest.update(repr((*read, sorted(row.tabular.items())) if row.tabular else read).encode())
     return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""Training titles varied, a batch at a time: label words struck, words dropped, synonyms put in.
+"""Training titles varied, a batch at a time: words dropped, synonyms put in, label words struck.
 
-A title that names its colour teaches a model to read that word and to look at nothing else. Struck at random, the word
-is sometimes not there, and the rest of the title and the picture must do.
+A title that names its colour teaches a model to read that word and to look at nothing else. Where the word is struck,
+at random or in a title shown beside the whole one, the rest of it and the picture must do.
 """
 
 import re
@@ -46,11 +46,19 @@ class TitleVariation:
     """Attribute -> the folded words of its classes' names."""
     config: TitleVariationConfig
 
-    def encode(self, rows: npt.NDArray[np.int64]) -> EncodedTitles:
-        """The titles `rows`, varied. The draw depends on `rows` alone, whose order is a draw of seed and epoch: a
-        resumed run repeats it without a state of its own."""
+    struck: bool = False
+    """Whether titles are also given with label words struck."""
+
+    def encode(self, rows: npt.NDArray[np.int64]) -> tuple[EncodedTitles, EncodedTitles | None]:
+        """The titles `rows`, varied; and with `struck` the same less the label words of one attribute or of all. The
+        draw depends on `rows` alone, whose order is a draw of seed and epoch: a resumed run repeats it without a state
+        of its own."""
         draw = np.random.default_rng(rows)
-        return self.encoder.encode([self._vary(self.titles[row], draw) for row in rows])
+        titles = [self._vary(self.titles[row], draw) for row in rows]
+        if not self.struck:
+            return self.encoder.encode(titles), None
+        struck = [self._strike(title, draw) if title is not None else None for title in titles]
+        return self.encoder.encode(titles), self.encoder.encode(struck)
 
     def _vary(self, title: str | None, draw: np.random.Generator) -> str | None:
         """A title may lose its label words of one attribute or of all, some of its words, and change others."""
@@ -58,12 +66,16 @@ class TitleVariation:
         if title is None:
             return None
         if struck < self.config.strike:
-            title = strike(title, self._struck_words(draw)) or title  # an item without a picture would have nothing
+            title = self._strike(title, draw)
         if swapped < self.config.synonyms:
             title = swap_words(title, draw)
         if dropped < self.config.drop_words:
             title = drop_words(title, draw)
         return title
+
+    def _strike(self, title: str, draw: np.random.Generator) -> str:
+        """A title of label words alone stays whole: an item without a picture would have nothing."""
+        return strike(title, self._struck_words(draw)) or title
 
     def _struck_words(self, draw: np.random.Generator) -> frozenset[str]:
         """Half the time those of every attribute, half the time of one."""

@@ -18,6 +18,7 @@ from fashionmt.batch import Batch
 from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.data.dataset import make_batch
 from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit, read_encoded, upright_rgb
+from fashionmt.data.tabular import TabularArrays
 from fashionmt.data.titles import EncodedTitles
 from fashionmt.decoding import Decoded, Threshold, Thresholds
 from fashionmt.inference.items import Item, ItemTags, Picture, Tag
@@ -76,21 +77,28 @@ class TaggingEngine:
         """Decode and tokenise."""
         read = [self._picture(item) for item in items]
         encoded = self._titles(items)
-        modalities = self.bundle.tagger.modalities
+        tabular = self.bundle.tabular.encode([item.tabular for item in items])
+        has_title = encoded.there(np.arange(len(items)))
         there = [
-            {"image": picture is not None, "text": bool(readable)}
-            for (picture, _), readable in zip(read, encoded.there(np.arange(len(items))), strict=True)
+            {"image": picture is not None, "text": bool(title), "tabular": bool(columns)}
+            for (picture, _), title, columns in zip(read, has_title, tabular.there, strict=True)
         ]
-        inputs = [tuple(name for name in modalities if has[name]) for has in there]
-        readable = [row for row, names in enumerate(inputs) if names]
-        batch = self._batch([read[row][0] for row in readable], encoded, np.array(readable)) if readable else None
+        inputs = [self._inputs(has) for has in there]
+        readable = np.array([row for row, names in enumerate(inputs) if names], dtype=np.int64)
+        pictures = [read[row][0] for row in readable]
+        batch = self._batch(pictures, encoded, readable, tabular.take(readable)) if len(readable) else None
         return PreparedBatch(items, [problem for _, problem in read], inputs, batch)
+
+    def _inputs(self, there: Mapping[str, bool]) -> tuple[str, ...]:
+        """What the model reads of an item; nothing of one that has neither picture nor title for it."""
+        names = tuple(name for name in self.bundle.tagger.modalities if there[name])
+        return names if any(name in READS for name in names) else ()
 
     @torch.inference_mode()
     def answer(self, prepared: PreparedBatch) -> list[ItemTags]:
         """Run the model on a prepared batch."""
         answers = iter(self._forward(prepared.batch) if prepared.batch is not None else [])
-        needed = " or ".join(READS[name] for name in self.bundle.tagger.modalities)
+        needed = " or ".join(READS[name] for name in self.bundle.tagger.modalities if name in READS)
         problem = f"nothing to read: the model needs {needed}"
         tagged = []
         for item, inputs, image_problem in zip(prepared.items, prepared.inputs, prepared.image_problems, strict=True):
@@ -144,14 +152,20 @@ class TaggingEngine:
         stripped = [(item.title or "").strip() for item in items]
         return self.bundle.titles.encode([None if title in missing else title for title in stripped])
 
-    def _batch(self, pictures: list[Pixels | None], titles: EncodedTitles, rows: npt.NDArray[np.int64]) -> Batch:
+    def _batch(
+        self,
+        pictures: list[Pixels | None],
+        titles: EncodedTitles,
+        rows: npt.NDArray[np.int64],
+        tabular: TabularArrays,
+    ) -> Batch:
         size = self.bundle.preprocess
         pixels = np.zeros((len(pictures), size.height, size.width, 3), dtype=np.uint8)
         for i, picture in enumerate(pictures):
             if picture is not None:
                 pixels[i] = picture
         has_image = np.array([picture is not None for picture in pictures])
-        return make_batch(pixels, has_image, titles, rows, labels={})
+        return make_batch(pixels, has_image, titles, rows, tabular, labels={})
 
 
 def load_bundle(folder: str | Path, batch_size: int = 64, precision: str = "32-true") -> TaggingEngine:

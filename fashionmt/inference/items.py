@@ -1,6 +1,7 @@
 """What is asked of the engine and what it answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
@@ -18,6 +19,8 @@ class Item:
     image: Picture | None = None
     image_problem: str | None = None
     """Why a picture that the item names is not handed over."""
+    tabular: Mapping[str, str | None] = field(default_factory=dict)
+    """Of the other columns that the model reads, `year` say, those that are known, as texts."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class ItemTags:
     tags: dict[str, Tag]
     """Attribute -> answer; empty where the item could not be tagged."""
     inputs: tuple[str, ...]
-    """What was read: of `image` and `text`."""
+    """What was read: of `image`, `text` and `tabular`."""
     image_problem: str | None
     """Why its picture was not read, or None."""
     problem: str | None

@@ -3,7 +3,7 @@
 import csv
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -82,21 +82,42 @@ def _open(config: PredictConfig, engine: TaggingEngine) -> CatalogueReader:
         title=(trained.title if chosen.title is None else chosen.title) or None,
         picture=(trained.picture if chosen.picture is None else chosen.picture) or None,
         picture_pattern=config.picture_pattern or trained.picture_pattern,
+        tabular=_tabular_columns(trained.tabular, chosen.tabular),
     )
     images = None if config.images is None else Path(config.images)
-    return CatalogueReader(Path(config.catalogue), images, columns, options="columns")
+    reader = CatalogueReader(Path(config.catalogue), images, columns, options="columns")
+    for name, column in columns.tabular.items():
+        if column not in reader.table.columns:
+            wrong = f"no column {column!r} (what the model reads as {name}); found: {', '.join(reader.table.columns)}"
+            option = f"columns.tabular.{name}"
+            raise UserError(config.catalogue, wrong, f"Set {option}=<column>, or {option}= where there is none")
+    return reader
 
 
-def read_items(reader: CatalogueReader) -> Iterator[Item]:
-    """The items of a catalogue, as the engine takes them."""
+def _tabular_columns(trained: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Input -> column, of those that the catalogue to tag has."""
+    for name in chosen:
+        if name not in trained:
+            known = f"Use one of {', '.join(trained)}" if trained else "Leave it out"
+            raise UserError(f"columns.tabular.{name}", "the bundle reads no such column", known)
+    columns = {name: chosen.get(name, column) for name, column in trained.items()}
+    return {name: column for name, column in columns.items() if column}
+
+
+def read_items(reader: CatalogueReader, bundle: Bundle) -> Iterator[Item]:
+    """The items of a catalogue, as the engine takes them; what the model cannot read goes to the reader's findings."""
     for _, row in reader.rows():
-        yield Item(row.id, row.title, row.picture, row.picture_problem)
+        for what, action in bundle.tabular.unread(row.tabular):
+            reader.findings.add(what, action, row.id)
+        yield Item(row.id, row.title, row.picture, row.picture_problem, row.tabular)
 
 
 def _tag_all(engine: TaggingEngine, reader: CatalogueReader, writer: TagWriter, total: int) -> Tally:
     """Write the tagged items."""
     tally = Tally()
-    for tags in tqdm(engine.stream(read_items(reader)), total=total, desc="tagging", unit=" items", disable=None):
+    for tags in tqdm(
+        engine.stream(read_items(reader, engine.bundle)), total=total, desc="tagging", unit=" items", disable=None
+    ):
         if tags.problem is not None:
             tally.aside.append(tags)
             continue

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+PRIMARY = ("image", "text")
+"""An item must have one of them to be read; what else a model reads, `tabular`, goes with them."""
 Present = dict[str, Tensor]
 """Modality -> bool (B,): which items have it."""
 
@@ -33,25 +35,38 @@ def consulted(present: Present) -> Present:
 
 
 def views(present: Present) -> list[Present]:
-    """What is there; then, for each modality, that one alone. An item that has but one keeps it in every view."""
-    names = list(present)
+    """What is there; then, of picture and title, each without the other. An item that has but one of them keeps it in
+    every view."""
+    names = _primary(present)
     if len(names) < 2:
         return [present]
     complete = torch.stack([present[name] for name in names]).all(dim=0)
-    alone = [{name: there & ~complete if name != kept else there for name, there in present.items()} for kept in names]
-    return [present, *alone]
+    hidden = [[name for name in names if name != kept] for kept in names]
+    return [present, *(present | {name: present[name] & ~complete for name in others} for others in hidden)]
 
 
 def drop_modalities(present: Present, probability: Mapping[str, float]) -> Present:
-    """Hide one input of some items that have them all: at most one each, so that no item is left with nothing."""
-    names = list(present)
+    """Hide picture or title of some items that have both: at most one each, so that no item is left with nothing."""
+    names = _primary(present)
     if len(names) < 2:
         return present
     complete = torch.stack([present[name] for name in names]).all(dim=0)
     draw = torch.rand(len(complete)).to(complete.device)
-    kept, start = {}, 0.0
+    kept, start = dict(present), 0.0
     for name in names:
         hit = (draw >= start) & (draw < start + probability[name])
         kept[name] = present[name] & ~(hit & complete)
         start += probability[name]
     return kept
+
+
+def drop_tabular(present: Present, probability: float) -> Present:
+    """Hide the other columns of some items, if the model reads any."""
+    if "tabular" not in present:
+        return present
+    there = present["tabular"]
+    return present | {"tabular": there & (torch.rand(len(there)).to(there.device) >= probability)}
+
+
+def _primary(present: Present) -> list[str]:
+    return [name for name in present if name in PRIMARY]

@@ -10,13 +10,18 @@ from fashionmt.config import ModelConfig
 from fashionmt.errors import UserError
 from fashionmt.model.fusion import build_fusion, check_fusion
 from fashionmt.model.image_tower import ImageTower, check_image_tower
-from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities, views
+from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities, drop_tabular, views
+from fashionmt.model.tabular_tower import TabularTower
 from fashionmt.model.text_tower import TextTower, build_text_tower, rebuild_text_tower
 from fashionmt.model.wide_path import WidePath
 
+TabularSizes = tuple[int, tuple[int, ...]]
+"""Pieces of all numeric columns; indices of each categorical one."""
+NO_COLUMNS: TabularSizes = (0, ())
+
 
 class Tagger(nn.Module):
-    """Pictures and titles to the logits of every attribute."""
+    """Pictures, titles and what else the catalogue holds to the logits of every attribute."""
 
     def __init__(
         self,
@@ -25,6 +30,7 @@ class Tagger(nn.Module):
         image: ImageTower | None,
         text: TextTower | None,
         ngrams: int = 0,
+        tabular: TabularTower | None = None,
     ) -> None:
         """`classes`: attribute -> number of its learned classes. `ngrams`: how many ids of them there are.
         `build_tagger` makes the towers."""
@@ -32,7 +38,9 @@ class Tagger(nn.Module):
         self.config = config
         self.image = image
         self.text = text
-        sizes = {name: tower.size for name, tower in (("image", image), ("text", text)) if tower is not None}
+        self.tabular = tabular
+        towers = {"image": image, "text": text, "tabular": tabular}
+        sizes = {name: tower.size for name, tower in towers.items() if tower is not None}
         self.missing = MissingEmbeddings(sizes)
         self.fusion = build_fusion(sizes, config.fusion)
         self.heads = self.fusion.build_heads(classes)
@@ -40,29 +48,38 @@ class Tagger(nn.Module):
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """The inputs it reads: of `image` and `text`."""
+        """The inputs it reads: of `image`, `text` and `tabular`."""
         return tuple(self.fusion.sizes)
 
     def forward(self, batch: Batch) -> TaggerOutput:
         """A batch to its logits. While training, inputs are dropped at random (`config.drop_*`)."""
         present = self._present(batch)
-        if self.training and self.config.views == "dropped":
-            present = drop_modalities(present, {"image": self.config.drop_image, "text": self.config.drop_title})
-        return self._answer(batch, self._features(batch), present)
+        return self._answer(batch, self._features(batch), self._dropped(present) if self.training else present)
 
     def training_outputs(self, batch: Batch) -> list[tuple[float, TaggerOutput]]:
         """What a training step learns from: (its share of the loss, answers); the shares sum to 1.
 
-        With `config.views=all` each item answers by all its inputs and by each of them alone. The towers run once:
-        what they cost, one more view does not.
+        With `config.views=all` each item answers by all its inputs and by each of them alone; with struck titles in the
+        batch, also by all its inputs and that title. The towers run once, but for that title: what they cost, one more
+        view does not.
         """
-        if self.config.views == "dropped":
-            return [(1.0, self(batch))]
-        features = self._features(batch)
-        shown = views(self._present(batch))
+        features, present = self._features(batch), self._dropped(self._present(batch))
+        shown = views(present) if self.config.views == "all" else [present]
+        outputs = [self._answer(batch, features, one) for one in shown]
         weights = [1.0] + [self.config.view_weight] * (len(shown) - 1)
-        outputs = [self._answer(batch, features, present) for present in shown]
+        if batch.struck is not None and self.text is not None:
+            struck = batch.with_struck_titles()
+            there = present | {"text": present["text"] & struck.has_title}
+            outputs.append(self._answer(struck, features | {"text": self.text(struck)}, there))
+            weights.append(self.config.struck_weight)
         return [(weight / sum(weights), output) for weight, output in zip(weights, outputs, strict=True)]
+
+    def _dropped(self, present: Present) -> Present:
+        """What a training step hides at random."""
+        present = drop_tabular(present, self.config.drop_tabular)
+        if self.config.views == "all":
+            return present
+        return drop_modalities(present, {"image": self.config.drop_image, "text": self.config.drop_title})
 
     def _answer(self, batch: Batch, features: dict[str, Tensor], present: Present) -> TaggerOutput:
         """The logits of items that are read as `present` says."""
@@ -74,7 +91,7 @@ class Tagger(nn.Module):
         return TaggerOutput(logits, fused.embedding)
 
     def _present(self, batch: Batch) -> Present:
-        there = {"image": batch.has_image, "text": batch.has_title}
+        there = {"image": batch.has_image, "text": batch.has_title, "tabular": batch.has_tabular}
         return {name: there[name] for name in self.modalities}
 
     def _features(self, batch: Batch) -> dict[str, Tensor]:
@@ -83,6 +100,8 @@ class Tagger(nn.Module):
             features["image"] = self.image(batch.pixels)
         if self.text is not None:
             features["text"] = self.text(batch)
+        if self.tabular is not None:
+            features["tabular"] = self.tabular(batch)
         return features
 
     def encoder_config(self) -> dict[str, Any] | None:
@@ -102,20 +121,30 @@ def check_model(config: ModelConfig) -> None:
         raise UserError(f"model.text.min_count={text.min_count}", wrong, "Set both the same")
 
 
-def build_tagger(config: ModelConfig, classes: Mapping[str, int], vocabularies: tuple[int, int]) -> Tagger:
+def build_tagger(
+    config: ModelConfig, classes: Mapping[str, int], vocabularies: tuple[int, int], tabular: TabularSizes = NO_COLUMNS
+) -> Tagger:
     """A tagger to train: towers of random or pretrained weights. `vocabularies`: ids of tokens and of n-grams."""
     tokens, ngrams = vocabularies
     image = ImageTower(config.image) if config.image is not None else None
     text = build_text_tower(config.text, tokens, ngrams) if config.text is not None else None
-    return Tagger(config, classes, image, text, ngrams)
+    return Tagger(config, classes, image, text, ngrams, _tabular_tower(tabular))
 
 
 def rebuild_tagger(
-    config: ModelConfig, classes: Mapping[str, int], encoder: dict[str, Any] | None, ngrams: int = 0
+    config: ModelConfig,
+    classes: Mapping[str, int],
+    encoder: dict[str, Any] | None,
+    ngrams: int = 0,
+    tabular: TabularSizes = NO_COLUMNS,
 ) -> Tagger:
     """The same shape again, weights to be loaded: nothing is downloaded. `encoder`: what `encoder_config` gave."""
     if (config.text is None) != (encoder is None):
         raise ValueError("a text tower's shape without a text tower, or a text tower without its shape")
     image = ImageTower(config.image, load_weights=False) if config.image is not None else None
     text = rebuild_text_tower(config.text, encoder, ngrams) if config.text is not None and encoder is not None else None
-    return Tagger(config, classes, image, text, ngrams)
+    return Tagger(config, classes, image, text, ngrams, _tabular_tower(tabular))
+
+
+def _tabular_tower(sizes: TabularSizes) -> TabularTower | None:
+    return TabularTower(*sizes) if sizes != NO_COLUMNS else None

@@ -93,12 +93,18 @@ class CatalogueDataModule(pl.LightningDataModule):
     """The training and validation batches of a prepared catalogue. Batches are gathered from arrays: no workers."""
 
     def __init__(
-        self, data: PreparedData, batch_size: int, seed: int, titles: TitleVariationConfig | None = None
+        self,
+        data: PreparedData,
+        batch_size: int,
+        seed: int,
+        titles: TitleVariationConfig | None = None,
+        struck: bool = False,
     ) -> None:
-        """`titles`: how training titles are varied; None: not at all."""
+        """`titles`: how training titles are varied; None: not at all. `struck`: whether they are given with label words
+        struck too."""
         super().__init__()
         self.data, self.batch_size, self.seed = data, batch_size, seed
-        self.titles = titles or TitleVariationConfig()
+        self.titles, self.struck = titles or TitleVariationConfig(), struck
 
     def batches_per_epoch(self) -> int:
         """Of each process."""
@@ -106,7 +112,7 @@ class CatalogueDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> ResumableLoader:
         """Shuffled by seed and epoch."""
-        return ResumableLoader(self.data.training_dataset(self.titles), self._sampler())
+        return ResumableLoader(self.data.training_dataset(self.titles, self.struck), self._sampler())
 
     def _sampler(self) -> EpochBatchSampler:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -57,7 +57,7 @@ def run_training(
     keep_data_report(data, folder, resume)
     module = build_module(config, data)
     trainer, best = build_trainer(config, folder, loggers)
-    batches = CatalogueDataModule(data, config.optim.batch_size, config.seed, config.augment.titles)
+    batches = build_batches(config, data)
     fit(trainer, module, batches, folder, resume)
     if trainer.is_global_zero:
         module.load_state_dict(torch.load(best.best_model_path, "cpu", weights_only=True)["state_dict"])
@@ -117,10 +117,16 @@ def build_module(config: TrainConfig, data: PreparedData) -> TaggerModule:
     """The tagger of random or pretrained weights, and the loss weighted by the training rows' classes."""
     torch.manual_seed(config.seed)
     classes = {name: len(space) for name, space in data.spaces.items()}
-    tagger = build_tagger(config.model, classes, data.titles.vocabulary_sizes())
+    tagger = build_tagger(config.model, classes, data.titles.vocabulary_sizes(), data.tabular.sizes())
     task_weights = {name: attribute.weight for name, attribute in config.data.attributes.items()}
     loss = build_loss(class_counts(data), task_weights, config.loss)
     return TaggerModule(tagger, loss, data.spaces, config.optim, config.seed, config.augment.pictures)
+
+
+def build_batches(config: TrainConfig, data: PreparedData) -> CatalogueDataModule:
+    """The batches that the config's model learns from."""
+    struck = config.model.struck_weight > 0
+    return CatalogueDataModule(data, config.optim.batch_size, config.seed, config.augment.titles, struck)
 
 
 def class_counts(data: PreparedData) -> dict[str, Counts]:
@@ -230,6 +236,7 @@ def evaluate(
     bundle = Bundle(
         tagger=module.tagger.cpu().eval(),
         titles=data.titles,
+        tabular=data.tabular,
         spaces=data.spaces,
         preprocess=config.preprocess,
         columns=ColumnMap.of(config.data),

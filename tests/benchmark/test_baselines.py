@@ -1,5 +1,6 @@
 """The baselines answer as their names say, from the training rows alone."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,10 @@ from sklearn.svm import LinearSVC
 from tiny import tiny_dataset
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.benchmark.baselines import fit_baseline
+from fashionmt.benchmark.baselines import fit_baseline, read_items
 from fashionmt.data import Findings, PreparedData, TitleEncoder
 from fashionmt.data.splits import Split
+from fashionmt.data.tabular import NumericColumn, TabularEncoder
 
 CLASSES = ("Blue", "Navy Blue", "Red", "White")
 TRAIN = ["Blue shirt", "Sky shirt", "Navy-blue sock", "Red shoe", "Ruby shoe", "Scarlet sock", "White sock", None]
@@ -20,8 +22,8 @@ LABELS = [0, 0, 1, 2, 2, 2, 3, 2]
 TEST = ["Shirt in navy and blue", "White and red shoe", "Red or white shoe", "REDS", "Greenish hat", None, "Navy sock"]
 
 
-def prepared() -> PreparedData:
-    """The last two training rows are one without a label and one of an unlearned class."""
+def prepared(years: Sequence[str] | None = None) -> PreparedData:
+    """The last two training rows are one without a label and one of an unlearned class. `years`: a column more."""
     titles = [*TRAIN, "Blue", "Blue", *TEST]
     count, train = len(titles), len(TRAIN) + 2
     items = tiny_dataset(count, side=2).items
@@ -32,14 +34,18 @@ def prepared() -> PreparedData:
         split=Split(np.arange(train), np.array([], dtype=np.int64), np.arange(train, count)),
         spaces={"colour": LabelSpace("colour", CLASSES, ("Plum",))},
         titles=TitleEncoder(None, None),
+        tabular=TabularEncoder({"year": NumericColumn((), ())} if years is not None else {}),
         findings=Findings(),
         fingerprint="",
         raw_titles=titles,
+        raw_tabular=[{"year": year} for year in years] if years is not None else [{} for _ in titles],
     )
 
 
 def answers(kind: str, data: PreparedData | None = None) -> list[str]:
-    predicted = fit_baseline(kind, data or prepared(), seed=0)["colour"].predict(TEST)
+    data = data or prepared()
+    titles = [*data.raw_titles[: -len(TEST)], *TEST]
+    predicted = fit_baseline(kind, data, seed=0)["colour"].predict(read_items(data, titles, data.split.test))
     return [CLASSES[index] for index in predicted]
 
 
@@ -69,3 +75,16 @@ def test_test_rows_are_not_looked_at(kind: str) -> None:
         changed.raw_titles[row] = "White white white"
         changed.items.labels["colour"][row] = 3
     assert answers(kind, changed) == answers(kind, data)
+
+
+def test_the_linear_model_reads_other_columns_as_categories() -> None:
+    """Titles that tell nothing, and a year that tells all."""
+    told = {0: "2011", 1: "2012", 2: "2013", 3: "2014"}
+    years = [*(told[label] for label in LABELS), "2011", "2011", "2014", "2013", "2012", "2011", "2014", "1999", "2013"]
+    data = prepared(years)
+    data.raw_titles[:] = ["same"] * len(data.raw_titles)
+    shown = read_items(data, data.raw_titles, data.split.test)
+    found = [CLASSES[index] for index in fit_baseline("linear", data, seed=0)["colour"].predict(shown)]
+    assert found[:5] == ["White", "Red", "Navy Blue", "Blue", "White"]
+    assert found[6] == "Red"
+    assert set(fit_baseline("words", data, seed=0)["colour"].predict(shown)) == {2}

@@ -16,6 +16,7 @@ from fashionmt.config import SplitConfig
 from fashionmt.data import Findings, PreparedData, TitleEncoder, learn_tokenizer
 from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.data.splits import Split
+from fashionmt.data.tabular import TabularArrays, TabularEncoder
 
 TITLES = ["Nike Blue Shoe", "navy shirt", "Multi pack", "Red", None, "Blue shoes", "plum hat", "Wallet"]
 COLOURS = {"Blue": 0, "Navy Blue": 1, "Red": 2, "Plum": 3}
@@ -37,14 +38,24 @@ def prepared(titles: Sequence[str | None] = TITLES) -> PreparedData:
         split=Split(np.array([0]), np.array([1]), np.arange(2, len(titles))),
         spaces=spaces,
         titles=encoder,
+        tabular=TabularEncoder({}),
         findings=Findings(),
         fingerprint="",
         raw_titles=list(titles),
+        raw_tabular=[{} for _ in titles],
     )
 
 
 @pytest.mark.parametrize(
-    ("reads", "views"), [(["image"], ("picture",)), (["text"], ("title", "struck")), (["image", "text"], VIEWS)]
+    ("reads", "views"),
+    [
+        (["image"], ("picture",)),
+        (["text"], ("title", "struck")),
+        (["image", "text"], VIEWS),
+        (["image", "text", "tabular"], VIEWS),
+        (["text", "tabular"], ("title", "both", "struck")),
+        (["image", "tabular"], ("picture", "both")),
+    ],
 )
 def test_a_system_is_scored_under_the_views_that_it_can_read(reads: list[str], views: tuple[str, ...]) -> None:
     assert views_of(reads) == views
@@ -124,3 +135,13 @@ def test_items_with_one_title_are_of_one_group() -> None:
     answered = Answered({"colour": np.zeros(6, np.int64), "kind": np.zeros(6, np.int64)}, None)
     table = Tabulator(data, SplitConfig()).tabulate("both", answered)
     assert table["group"].tolist() == ["i2", "i3", "i4", "i5", "i3", "i7"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_other_columns_are_shown_beside_all_there_is_and_never_beside_one_input_alone(view: str) -> None:
+    data = prepared()
+    columns = TabularArrays(np.ones((8, 2), np.float32), np.ones((8, 1), np.int64), np.ones(8, np.bool_))
+    data = replace(data, items=replace(data.items, tabular=columns))
+    shown = view_items(data, view, data.titles).gather(np.arange(8))
+    assert shown.has_tabular.tolist() == [view in ("both", "struck")] * 8
+    assert shown.numbers.shape == (8, 2)

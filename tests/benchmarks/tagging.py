@@ -63,7 +63,7 @@ def _files(options: dict[str, str]) -> tuple[Path, Path]:
 
 
 def _items(engine: TaggingEngine, catalogue: Path, images: Path, count: int) -> "itertools.islice[Item]":
-    return itertools.islice(read_items(CatalogueReader(catalogue, images, engine.bundle.columns)), count)
+    return itertools.islice(read_items(CatalogueReader(catalogue, images, engine.bundle.columns), engine.bundle), count)
 
 
 def _prepared(engine: TaggingEngine, catalogue: Path, images: Path, count: int) -> list[PreparedBatch]:

@@ -9,11 +9,15 @@ from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
 from fashionmt.attributes import MISSING, LabelSpace
 from fashionmt.batch import Batch
+from fashionmt.config import TitleVariationConfig
+from fashionmt.data import learn_tokenizer
 from fashionmt.data.dataset import CatalogueDataset, ItemArrays
-from fashionmt.data.ngrams import NgramArrays
+from fashionmt.data.ngrams import NgramArrays, NgramVocabulary
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
-from fashionmt.data.titles import EncodedTitles
+from fashionmt.data.tabular import TabularArrays
+from fashionmt.data.titles import EncodedTitles, TitleEncoder
 from fashionmt.data.tokens import TokenArrays
+from fashionmt.data.vary_titles import TitleVariation
 
 PAD = 7
 COUNT = 20
@@ -41,7 +45,9 @@ def items() -> ItemArrays:
     ngrams = NgramArrays(
         draw.integers(1, 50, starts[-1]).astype(np.int32), draw.random(starts[-1]).astype(np.float32), starts
     )
-    return ItemArrays.encode(pictures, EncodedTitles(TokenArrays(ids, lengths), ngrams), LABELS, SPACES)
+    titles = EncodedTitles(TokenArrays(ids, lengths), ngrams)
+    numbers, categories = draw.random((COUNT, 3)).astype(np.float32), draw.integers(0, 4, (COUNT, 2))
+    return ItemArrays.encode(pictures, titles, TabularArrays(numbers, categories, numbers[:, 0] > 0.5), LABELS, SPACES)
 
 
 def rectangle(rows: list[list[float]], padding: float, dtype: torch.dtype) -> torch.Tensor:
@@ -76,13 +82,19 @@ def slowly(items: ItemArrays, rows: list[int]) -> Batch:
         ngram_ids=rectangle(ngrams, 0, torch.int64),
         ngram_weights=rectangle(weights, 0, torch.float32),
         has_title=torch.tensor([len(title) > 0 for title in tokens]),
+        numbers=torch.tensor([items.tabular.numbers[row].tolist() for row in rows]),
+        categories=torch.tensor([items.tabular.categories[row].tolist() for row in rows]),
+        has_tabular=torch.tensor([bool(items.tabular.there[row]) for row in rows]),
         labels={name: torch.tensor(column) for name, column in labels.items()},
     )
 
 
 def assert_same(batch: Batch, expected: Batch) -> None:
     fields: dict[str, Any] = vars(expected)
+    assert batch.struck is None
     for name, value in fields.items():
+        if name == "struck":
+            continue
         found = getattr(batch, name)
         pairs = [(found[k], value[k]) for k in value] if name == "labels" else [(found, value)]
         for a, b in pairs:
@@ -135,3 +147,32 @@ def test_a_loader_of_whole_batches_reads_every_item_once(items: ItemArrays) -> N
     batches = list(DataLoader(dataset, sampler=sampler, batch_size=None))
     assert [len(batch) for batch in batches] == [7, 7, 4]
     assert_same(batches[1], slowly(items, list(range(9, 16))))
+
+
+def test_a_varied_title_stands_for_the_items_own_and_the_struck_one_beside_it(items: ItemArrays) -> None:
+    encoder = TitleEncoder(learn_tokenizer(["red shoe", "blue shoe"] * 4, 100, 8), NgramVocabulary.learn(["red"], 1))
+    words = {"colour": frozenset({"red", "blue"})}
+    titles = ["red shoe" if row % 2 else None for row in range(COUNT)]
+    variation = TitleVariation(encoder, titles, words, TitleVariationConfig(), struck=True)
+    rows = np.array([3, 4, 7])
+    batch = CatalogueDataset(items, rows, variation)[[2, 0, 1]]
+    plain = CatalogueDataset(items, rows)[[2, 0, 1]]
+    assert plain.struck is None
+    assert torch.equal(batch.pixels, plain.pixels)
+    assert batch.has_title.tolist() == [True, True, False]
+    assert batch.struck is not None
+    assert batch.struck.has_title.tolist() == [True, True, False]
+    struck = batch.with_struck_titles()
+    shoe, red_shoe = (encoder.encode([title]).tokens.ids[0].tolist() for title in ("shoe", "red shoe"))
+    assert batch.token_ids[0].tolist() == red_shoe[: batch.token_ids.shape[1]]
+    assert struck.token_ids[0].tolist() == shoe[: struck.token_ids.shape[1]]
+    assert struck.struck is None
+    assert torch.equal(struck.pixels, plain.pixels)
+    moved = batch.to("meta")
+    assert moved.struck is not None
+    assert moved.struck.token_ids.device.type == moved.labels["colour"].device.type == "meta"
+
+
+def test_a_batch_without_struck_titles_says_so(items: ItemArrays) -> None:
+    with pytest.raises(ValueError, match="without struck titles"):
+        CatalogueDataset(items, np.arange(3))[[0]].with_struck_titles()

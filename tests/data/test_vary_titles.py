@@ -33,17 +33,18 @@ def _seen(encoder: TitleEncoder, config: TitleVariationConfig, title: str, draws
 
 
 def test_nothing_varied_is_the_title_itself(encoder: TitleEncoder) -> None:
-    found = TitleVariation(encoder, TITLES, WORDS, TitleVariationConfig()).encode(ROWS)
+    found, struck = TitleVariation(encoder, TITLES, WORDS, TitleVariationConfig()).encode(ROWS)
     plain = encoder.encode(TITLES)
     assert found.tokens.ids.tolist() == plain.tokens.ids.tolist()
     assert found.ngrams.ids.tolist() == plain.ngrams.ids.tolist()
+    assert struck is None
     assert not TitleVariationConfig().varies
 
 
 def test_the_draw_depends_on_the_rows_and_their_order_alone(encoder: TitleEncoder) -> None:
     variation = TitleVariation(encoder, TITLES * 20, WORDS, TitleVariationConfig(strike=0.5, drop_words=0.5))
     rows = np.random.default_rng(1).permutation(100)
-    first, again, other = (variation.encode(order) for order in (rows, rows, rows[::-1]))
+    first, again, other = (variation.encode(order)[0] for order in (rows, rows, rows[::-1]))
     assert first.tokens.ids.tolist() == again.tokens.ids.tolist()
     assert first.tokens.lengths.tolist() != other.tokens.lengths[::-1].tolist()
 
@@ -70,7 +71,9 @@ def test_a_title_of_label_words_alone_stays(encoder: TitleEncoder) -> None:
 
 def test_a_missing_title_stays_missing(encoder: TitleEncoder) -> None:
     config = TitleVariationConfig(strike=1, drop_words=1, synonyms=1)
-    found = TitleVariation(encoder, TITLES, WORDS, config).encode(ROWS)
+    found, struck = TitleVariation(encoder, TITLES, WORDS, config, struck=True).encode(ROWS)
+    assert struck is not None
+    assert struck.there(ROWS).tolist() == [True, True, False, True, True]
     assert found.there(ROWS).tolist() == [True, True, False, True, True]
 
 
@@ -98,3 +101,18 @@ def test_no_synonym_adds_or_takes_a_colour() -> None:
     colours = {"grey", "gray", "multi", "multicoloured", "multicolor"}
     for word, others in ALTERNATIVES.items():
         assert (word in colours) == any(other in colours for other in others)
+
+
+def test_struck_titles_stand_beside_whole_ones(encoder: TitleEncoder) -> None:
+    """Each of them is one of the five ways to strike its title, half of them that of every attribute."""
+    titles = ["Nike Men Navy Blue Running Shoes"] * 400
+    found, struck = TitleVariation(encoder, titles, WORDS, TitleVariationConfig(), struck=True).encode(np.arange(400))
+    assert struck is not None
+    whole = encoder.encode(titles)
+    assert found.tokens.ids.tolist() == whole.tokens.ids.tolist()
+    expected = encoder.encode(
+        ["Nike Running", "Nike Men Running Shoes", "Nike Men Navy Blue Running", "Nike Navy Blue Running Shoes"]
+    )
+    ids = {tuple(struck.tokens.ids[row][: struck.tokens.lengths[row]].tolist()) for row in range(400)}
+    assert ids == {tuple(expected.tokens.ids[row][: expected.tokens.lengths[row]].tolist()) for row in range(4)}
+    assert (struck.tokens.lengths == expected.tokens.lengths[0]).sum() == pytest.approx(200, abs=40)

@@ -26,7 +26,7 @@ def engine(trained: Path) -> TaggingEngine:
 @pytest.fixture
 def items(engine: TaggingEngine) -> list[Item]:
     drawn = sample_catalogue(cache_dir())
-    return list(read_items(CatalogueReader(drawn.catalogue, drawn.images, engine.bundle.columns)))[:90]
+    return list(read_items(CatalogueReader(drawn.catalogue, drawn.images, engine.bundle.columns), engine.bundle))[:90]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import torch
 from tiny import AWKWARD, CLASSES, NGRAMS, VOCABULARY, random_batch, rows_of, tiny_config, tiny_tagger
 from torch import Tensor, nn
 
-from fashionmt.batch import Batch, TaggerOutput
+from fashionmt.batch import Batch, OtherTitles, TaggerOutput
 from fashionmt.config import ModelConfig
 from fashionmt.model import Tagger, rebuild_tagger
 from fashionmt.model.fusion import FUSIONS
@@ -346,3 +346,35 @@ def test_dropped_inputs_are_one_view() -> None:
     torch.manual_seed(3)
     assert share == 1.0
     assert _same(output, tagger(batch))
+
+
+def _with_struck(batch: Batch) -> Batch:
+    """Other, shorter titles for the same items; item 4's is empty."""
+    other = random_batch(len(batch), seed=9)
+    there = torch.arange(len(batch)) != 4
+    batch.struck = OtherTitles(
+        other.token_ids[:, :3],
+        other.token_mask[:, :3] & there[:, None],
+        other.ngram_ids[:, :2],
+        other.ngram_weights[:, :2],
+        there,
+    )
+    return batch
+
+
+@pytest.mark.parametrize(("views", "before"), [("dropped", 1), ("all", 3)])
+def test_a_struck_title_is_one_view_more_with_all_other_inputs(views: str, before: int) -> None:
+    tagger, batch = _in_training(views=views, view_weight=0.5, struck_weight=0.75), _with_struck(random_batch())
+    outputs = tagger.training_outputs(batch)
+    weights = [1.0, *[0.5] * (before - 1), 0.75]
+    assert [share for share, _ in outputs] == pytest.approx([weight / sum(weights) for weight in weights])
+    with torch.no_grad():
+        _assert_close(outputs[-1][1], tagger(batch.with_struck_titles()))
+        assert not _same(outputs[-1][1], outputs[0][1])
+
+
+def test_the_picture_tower_runs_once_for_whole_and_struck_titles() -> None:
+    tagger, runs = _in_training(views="all", struck_weight=0.5), []
+    tagger.image.register_forward_hook(lambda *_: runs.append("image"))
+    tagger.training_outputs(_with_struck(random_batch()))
+    assert runs == ["image"]

@@ -11,6 +11,7 @@ from tiny import tiny_dataset, tiny_spaces
 
 from fashionmt.data import Findings, PreparedData, TitleEncoder
 from fashionmt.data.splits import Split
+from fashionmt.data.tabular import TabularEncoder
 from fashionmt.training.datamodule import (
     CatalogueDataModule,
     EpochBatchSampler,
@@ -46,7 +47,18 @@ def _data(count: int = 40) -> PreparedData:
     split = Split(np.sort(draw[:23]), np.sort(draw[23:34]), np.sort(draw[34:]))
     titles = TitleEncoder(None, None)
     ids = [str(i) for i in range(count)]
-    return PreparedData(dataset.items, ids, split, tiny_spaces(), titles, Findings(), "", [None] * count)
+    return PreparedData(
+        dataset.items,
+        ids,
+        split,
+        tiny_spaces(),
+        titles,
+        TabularEncoder({}),
+        Findings(),
+        "",
+        [None] * count,
+        [{}] * count,
+    )
 
 
 # The sampler
