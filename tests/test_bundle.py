@@ -32,6 +32,7 @@ from fashionmt.attributes import LabelSpace
 from fashionmt.bundle import Bundle, read_bundle, save_bundle
 from fashionmt.config import PreprocessConfig, TextTowerConfig
 from fashionmt.data import ColumnMap, TitleEncoder
+from fashionmt.data.tabular import CategoricalColumn, NumericColumn, TabularEncoder
 from fashionmt.decoding import Decoder, Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.model import pretrained_tokenizer
@@ -39,8 +40,15 @@ from fashionmt.taxonomy import Taxonomy
 
 _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
 
-KINDS = ("both", "image", "text", "gated", "late", "pretrained", "wide", "tfidf")
+KINDS = ("both", "image", "text", "gated", "late", "pretrained", "wide", "tfidf", "tabular")
 Json = dict[str, Any]
+TABULAR = TabularEncoder(
+    {
+        "year": NumericColumn(("",), (2010.0, 2011.0, 2012.5, 2019.0)),
+        "brand": CategoricalColumn(("", "NA"), ("Nike", "Püma")),
+        "fabric": CategoricalColumn((), ("cotton", "denim", "silk", "wool")),
+    }
+)
 
 
 def _bundle(kind: str, tmp_path: Path) -> Bundle:
@@ -57,7 +65,8 @@ def _bundle(kind: str, tmp_path: Path) -> Bundle:
         save_tiny_bert(tmp_path / "bert")
         config.text = TextTowerConfig(pretrained=str(tmp_path / "bert"), max_tokens=12)
         titles = TitleEncoder(pretrained_tokenizer(str(tmp_path / "bert"), 12), None)
-    tagger = tiny_tagger(config)
+    tabular = TABULAR if kind == "tabular" else TabularEncoder({})
+    tagger = tiny_tagger(config, columns=tabular.sizes())
     if tagger.image is not None:
         with torch.no_grad():
             tagger.train()(random_batch())  # running means and variances of their own
@@ -66,7 +75,10 @@ def _bundle(kind: str, tmp_path: Path) -> Bundle:
         titles=titles,
         spaces=tiny_spaces(),
         preprocess=PreprocessConfig(height=32, width=32, formats=["PNG"], max_megapixels=3.5),
-        columns=ColumnMap("nr", "Bezeichnung", None, "{id}_1.png", ("", "n/a")),
+        columns=ColumnMap(
+            "nr", "Bezeichnung", None, "{id}_1.png", ("", "n/a"), dict.fromkeys(tabular.columns, "Spalte")
+        ),
+        tabular=tabular,
         temperatures={"colour": 1.5, "season": 0.1 + 0.2},
         metrics={"attributes": {n: {"accuracy": 0.5, "macro_f1": 1 / 3, "items": 7} for n in CLASSES}, "items": 7},
         provenance={"data": "Röcke & Hosen", "seed": 3},

@@ -57,7 +57,8 @@ class NumericColumn:
         known = [number for text in texts if (number := empty.number(text)) is not None]
         if not known:
             return empty
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, config.bins + 1)))
+        # Quantiles that occur, not between: years stay whole.
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, config.bins + 1), method="inverted_cdf"))
         return cls(tuple(config.missing), tuple(map(float, edges)))
 
     @property

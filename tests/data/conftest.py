@@ -72,7 +72,7 @@ class Shop:
             (self.images / f"{name}.png").write_bytes(encoded)
         catalogue = self.folder / "items.csv"
         with catalogue.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, ["id", "title", "kind", "colour"])
+            writer = csv.DictWriter(file, list(self.rows[0]))
             writer.writeheader()
             writer.writerows(self.rows)
         return DataConfig(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fashionmt.attributes import MISSING
-from fashionmt.config import ColumnsConfig, DataConfig, PreprocessConfig
+from fashionmt.config import ColumnsConfig, DataConfig, PreprocessConfig, TabularColumnConfig
 from fashionmt.data.ngrams import NgramVocabulary
 from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.data.prepare import PreparedData, prepare_data
@@ -342,3 +342,47 @@ def test_the_fingerprint_changes_with_a_label_a_title_an_id_and_a_picture(
         change()
         seen.append(prepare(shop.write()).fingerprint)
     assert len(set(seen)) == len(seen) == 11
+
+
+# Other columns
+
+
+def test_other_columns_are_learned_from_training_rows_and_what_cannot_be_read_is_named(
+    shop: Any, prepare: Prepare
+) -> None:
+    test = int(prepare(shop.write()).split.test[0])
+    for i, row in enumerate(shop.rows):
+        row |= {"year": str(2010 + i % 3), "maker": "Ours" if i % 2 else "Theirs"}
+    shop.rows[test] |= {"year": "2050", "maker": "Nobody"}
+    shop.rows[0]["year"] = "twelve"
+    config = shop.write()
+    config.tabular = {"year": TabularColumnConfig(kind="numeric"), "brand": TabularColumnConfig(column="maker")}
+    data = prepare(config)
+    assert data.tabular.sizes() == (3, (3,))  # 2010 to 2012, two makers
+    assert found(data) == {
+        ("year values that are no number", "read as not known"): (1, ["i0"]),
+        ("brand values that training did not learn", "read as not known"): (1, [f"i{test}"]),
+    }
+    other = next(i for i in (5, 11) if i != test)
+    batch = data.items.gather(np.array([0, test, other]))
+    assert batch.numbers.tolist() == [[0, 0, 0], [1, 1, 1], [1, 1, 1]]
+    assert batch.categories.tolist() == [[2], [0], [1]]
+    assert batch.has_tabular.tolist() == [True, True, True]
+    assert data.raw_tabular[test] == {"year": "2050", "brand": "Nobody"}
+    assert data.fingerprint != prepare(shop.write()).fingerprint
+
+
+def test_columns_that_say_nothing_in_training_are_refused(shop: Any, prepare: Prepare) -> None:
+    for row in shop.rows:
+        row["year"] = "?"
+    config = shop.write()
+    config.tabular = {"year": TabularColumnConfig(kind="numeric")}
+    with pytest.raises(UserError, match=r"data\.tabular: no training row has a value of year"):
+        prepare(config)
+
+
+def test_a_column_that_is_not_there_is_named_with_its_option(shop: Any, prepare: Prepare) -> None:
+    config = shop.write()
+    config.tabular = {"year": TabularColumnConfig(column="anno")}
+    with pytest.raises(UserError, match=r"no column 'anno' .*found: .*Set data\.tabular\.year\.column"):
+        prepare(config)

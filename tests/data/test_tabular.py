@@ -38,7 +38,7 @@ def test_a_number_fills_the_pieces_below_it(seed: int) -> None:
 
 
 def test_edges_are_quantiles_of_the_training_rows_once_each() -> None:
-    assert numeric("1", "1", "1", "1", "2", "3").edges == (1.0, 1.75, 3.0)
+    assert numeric("1", "1", "1", "1", "2", "3").edges == (1.0, 2.0, 3.0)
     assert numeric("7", "7").edges == (7.0,)
     assert numeric("", "?", "x").edges == ()
 

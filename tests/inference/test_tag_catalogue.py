@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from fashionmt.bundle import read_bundle, save_bundle
 from fashionmt.config import PredictColumnsConfig, PredictConfig
+from fashionmt.data.tabular import NumericColumn, TabularEncoder
 from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.inference import tag_catalogue
+from fashionmt.model import build_tagger
 
 
 @pytest.fixture
@@ -103,3 +106,48 @@ def test_nothing_accepted_is_said(tag_with: Callable[[Thresholds | None], tuple[
     assert set(tags["decision"]) == {"review"}
     assert "accepted: nothing, as the bundle has no thresholds" in printed
     assert "?" not in printed
+
+
+# Other columns
+
+
+@pytest.fixture
+def with_year(trained: Path, tmp_path: Path) -> Path:
+    """A bundle whose tagger reads a year too: that of `trained`, and a tower of random weights."""
+    torch.manual_seed(0)
+    bundle = read_bundle(trained / "bundle")
+    encoder = TabularEncoder({"year": NumericColumn(("",), (2010.0, 2012.0, 2014.0))})
+    classes = {name: len(space) for name, space in bundle.spaces.items()}
+    tagger = build_tagger(bundle.tagger.config, classes, bundle.titles.vocabulary_sizes(), encoder.sizes())
+    columns = replace(bundle.columns, tabular={"year": "year"})
+    save_bundle(replace(bundle, tagger=tagger, tabular=encoder, columns=columns), tmp_path / "dated")
+    return tmp_path / "dated"
+
+
+def test_other_columns_are_read_and_do_not_stand_for_picture_and_title(
+    catalogue: PredictConfig, with_year: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(str(catalogue.catalogue)).write_text(
+        "sku,name,anno\n007,,2012\n1e5,Belt,soon\nb,Belt,2010\nc,Belt,2014\nd,,2011\n"
+    )
+    catalogue.bundle, catalogue.columns.tabular = str(with_year), {"year": "anno"}
+    tags = pd.read_csv(tag_catalogue(catalogue, tmp_path), dtype={"id": str}).set_index("id")
+    assert tags["inputs"].to_dict() == {"007": "image+tabular", "1e5": "text", "b": "text+tabular", "c": "text+tabular"}
+    assert tags.loc["b", "season_confidence"] != tags.loc["c", "season_confidence"]
+    assert pd.read_csv(tmp_path / "out/tags.set-aside.csv")["id"].tolist() == ["d"]
+    assert "1 year values that are no number: read as not known (1e5)" in capsys.readouterr().out
+
+
+def test_a_column_that_the_catalogue_lacks_is_named_or_left_out(
+    catalogue: PredictConfig, with_year: Path, tmp_path: Path
+) -> None:
+    catalogue.bundle = str(with_year)
+    with pytest.raises(
+        UserError, match=r"no column 'year' .* Set columns\.tabular\.year=<column>, or columns\.tabular\.year= "
+    ):
+        tag_catalogue(catalogue, tmp_path)
+    catalogue.columns.tabular = {"yeer": "anno"}
+    with pytest.raises(UserError, match=r"columns\.tabular\.yeer: the bundle reads no such column\. Use one of year"):
+        tag_catalogue(catalogue, tmp_path)
+    catalogue.columns.tabular = {"year": ""}
+    assert pd.read_csv(tag_catalogue(catalogue, tmp_path))["inputs"].tolist() == ["image", "text", "text", "text"]
