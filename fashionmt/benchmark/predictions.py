@@ -19,7 +19,7 @@ from fashionmt.benchmark.views import view_rows
 from fashionmt.config import SplitConfig
 from fashionmt.data import PreparedData
 from fashionmt.data.label_words import label_words, title_words
-from fashionmt.data.splits import Rows, blocks, families
+from fashionmt.data.splits import Rows
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Tabulator:
     def __init__(self, data: PreparedData, split: SplitConfig) -> None:
         """`split`: how `data` was dealt."""
         self.data = data
-        self.groups = _groups(data, split)
+        self.groups = data.groups(split)
         words = {row: set(title_words(data.raw_titles[row])) for row in data.split.test}
         self.title_names = {
             name: _title_names(words, space, data.items.labels[name]) for name, space in data.spaces.items()
@@ -72,14 +72,6 @@ def save_predictions(table: pd.DataFrame, path: Path) -> None:
     unfinished = path.with_name(path.name + ".tmp")
     table.to_parquet(unfinished, index=False)
     unfinished.replace(path)
-
-
-def _groups(data: PreparedData, split: SplitConfig) -> list[str]:
-    """Every item's block where the split deals blocks, its family otherwise: in a random or time split too, near
-    copies are right or wrong together."""
-    if split.kind == "block":
-        return [str(block) for block in blocks(data.ids, split.block_size)]
-    return [str(family) for family in families(data.ids, data.raw_titles, data.items.pictures.digests)]
 
 
 def _title_names(words: dict[int, set[str]], space: LabelSpace, labels: Rows) -> dict[int, str]:

@@ -121,7 +121,7 @@ class ThresholdConfig:
     """Of the answers that a head accepts; `data.attributes.<name>.target_accuracy` for one of its own."""
     item_target_accuracy: float | None = None
     """Of the items that are accepted as a whole: the share with every label right; null: the least of the heads."""
-    delta: float = 0.1
+    delta: float = 0.05
     """How probable it may be that a threshold misses its target."""
 
     def __post_init__(self) -> None:

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.config import DataConfig, PreprocessConfig, TitleVariationConfig
+from fashionmt.config import DataConfig, PreprocessConfig, SplitConfig, TitleVariationConfig
 from fashionmt.data.catalogue import CatalogueFiles, CatalogueRow, read_catalogue
 from fashionmt.data.dataset import CatalogueDataset, ItemArrays
 from fashionmt.data.findings import Findings
 from fashionmt.data.label_words import label_words
 from fashionmt.data.labels import learn_label_spaces
 from fashionmt.data.picture_cache import NO_ROW, PictureCache, open_pictures
-from fashionmt.data.splits import Rows, Split, families, make_split
+from fashionmt.data.splits import Rows, Split, blocks, families, make_split
 from fashionmt.data.tabular import TabularArrays, TabularEncoder
 from fashionmt.data.titles import EncodedTitles, TitleEncoder
 from fashionmt.data.vary_titles import TitleVariation
@@ -48,6 +49,13 @@ class PreparedData:
     raw_titles: list[str | None]
     raw_tabular: list[dict[str, str]]
     """Both as the catalogue has them, for what reads them in another way than the model."""
+
+    def groups(self, split: SplitConfig) -> npt.NDArray[np.str_]:
+        """What each item is right or wrong together with, (items,): its block where the split deals blocks, its family
+        otherwise; in a random or time split too."""
+        if split.kind == "block":
+            return blocks(self.ids, split.block_size).astype(str)
+        return families(self.ids, self.raw_titles, self.items.pictures.digests)
 
     def dataset(self, part: str) -> CatalogueDataset:
         """`train`, `validation` or `test`."""

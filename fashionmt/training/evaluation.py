@@ -58,6 +58,8 @@ class Outcomes:
     """float64 (N,)."""
     right: Tensor
     """bool (N,); an item of a class that was not learned is a mistake."""
+    labelled: Tensor
+    """bool (items,): which items these N are."""
 
     def under(self, threshold: Threshold) -> dict[str, float | None]:
         """What the threshold accepts: its share of the items, and how many of these are right."""
@@ -79,7 +81,7 @@ def head_outcomes(decoded: Decoded, labels: Mapping[str, Tensor]) -> dict[str, O
     outcomes = {}
     for name, answers in decoded.answers.items():
         labelled = labels[name] != MISSING
-        outcomes[name] = Outcomes(decoded.confidence[name][labelled], (answers == labels[name])[labelled])
+        outcomes[name] = Outcomes(decoded.confidence[name][labelled], (answers == labels[name])[labelled], labelled)
     return outcomes
 
 
@@ -88,7 +90,7 @@ def item_outcomes(decoded: Decoded, labels: Mapping[str, Tensor]) -> Outcomes:
     missing = torch.stack([labels[name] == MISSING for name in decoded.answers])
     right = torch.stack([answers == labels[name] for name, answers in decoded.answers.items()])
     labelled = ~missing.all(0)
-    return Outcomes(decoded.item_confidence[labelled], (right | missing).all(0)[labelled])
+    return Outcomes(decoded.item_confidence[labelled], (right | missing).all(0)[labelled], labelled)
 
 
 def score(

@@ -231,7 +231,8 @@ def evaluate(
     shifts = choose_shifts(held_out.logits, held_out.labels, class_counts(data)) if config.loss.post_hoc else {}
     decoder = fit_decoder(held_out.logits, held_out.labels, taxonomy_of(config.data, data), shifts)
     targets = {name: attribute.target_accuracy for name, attribute in config.data.attributes.items()}
-    thresholds = choose_thresholds(decoder(held_out.logits), held_out.labels, targets, config.thresholds)
+    groups = data.groups(config.data.split)[data.split.validation]
+    thresholds = choose_thresholds(decoder(held_out.logits), held_out.labels, targets, config.thresholds, groups)
     test = collect_answers(module.tagger, data.dataset("test"), device, batch_size)
     bundle = Bundle(
         tagger=module.tagger.cpu().eval(),

@@ -4,14 +4,18 @@ With probability at least 1 - delta over the draw of the held-out items, the ans
 are right in at least the stated share, in items drawn like them: for each head by itself, not for all at once. That
 holds for independent held-out items to which nothing else was fitted. Here they are the validation items, by which
 the best epoch was chosen and to which the temperatures were fitted: few choices for thousands of items, but they
-flatter the accuracy a little, and by as much the guarantee is not exact. Products that resemble each other make the
-items fewer than they are counted. What came of it on test stands in `metrics.json`.
+flatter the accuracy a little, and by as much the guarantee is not exact. Items of one family are right or wrong
+together, which makes them fewer than they are counted: the bound takes as many as they are worth. What came of it on
+test stands in `metrics.json`.
+
+N items, S candidate thresholds, G groups of items that are drawn together.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.stats import beta
 from torch import Tensor
 
@@ -19,6 +23,8 @@ from fashionmt.config import ThresholdConfig
 from fashionmt.decoding import Decoded, Threshold, Thresholds
 from fashionmt.training.evaluation import Outcomes, head_outcomes, item_outcomes
 
+Floats = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.generic]
 STEPS = 50
 """Candidates on the way down. The bound needs no correction for their number; more of them gain nothing."""
 
@@ -28,17 +34,20 @@ def choose_thresholds(
     labels: Mapping[str, Tensor],
     targets: Mapping[str, float | None],
     config: ThresholdConfig,
+    groups: Groups,
 ) -> Thresholds:
     """The threshold of every head and of the whole item, on held-out items.
 
     Args:
         labels: attribute -> int64 (N,).
         targets: attribute -> the accuracy its accepted answers are to have; None for the config's.
+        groups: what each item was drawn with, (N,).
     """
 
     def choose(outcomes: Outcomes, own: float | None) -> Threshold:
         target = config.target_accuracy if own is None else own
-        return Threshold(target, choose_threshold(outcomes.confidence, outcomes.right, target, config.delta))
+        alike = groups[outcomes.labelled.numpy()]
+        return Threshold(target, choose_threshold(outcomes.confidence, outcomes.right, target, config.delta, alike))
 
     heads = {name: choose(outcomes, targets[name]) for name, outcomes in head_outcomes(decoded, labels).items()}
     item_target = config.item_target_accuracy
@@ -47,7 +56,9 @@ def choose_thresholds(
     return Thresholds(heads, choose(item_outcomes(decoded, labels), item_target))
 
 
-def choose_threshold(confidence: Tensor, right: Tensor, target: float, delta: float) -> float | None:
+def choose_threshold(
+    confidence: Tensor, right: Tensor, target: float, delta: float, groups: Groups | None = None
+) -> float | None:
     """The lowest threshold whose accepted items are right in a share of `target` or more, with a risk of `delta` to
     be wrong about it; None where there is none.
 
@@ -61,27 +72,52 @@ def choose_threshold(confidence: Tensor, right: Tensor, target: float, delta: fl
     Args:
         confidence: float (N,), in [0, 1].
         right: bool (N,).
+        groups: what each item was drawn with, (N,); None: each was drawn by itself.
     """
     # The doubt grows by equal factors from 1 - target to 1: confidences crowd near 1.
     candidates = 1 - np.geomspace(1 - target, 1, STEPS)
-    accepted, correct = _counts(confidence.double().numpy(), right.numpy(), candidates)
-    reaches = lower_bound(correct, accepted, delta) >= target
+    surest = np.argsort(-confidence.double().numpy())
+    alike = surest if groups is None else groups[surest]
+    accepted, correct, worth = _counts(confidence.double().numpy()[surest], right.numpy()[surest], alike, candidates)
+    share = worth / np.maximum(accepted, 1)
+    reaches = lower_bound(correct * share, worth, delta) >= target
     passed = len(candidates) if reaches.all() else int(reaches.argmin())
     return float(candidates[passed - 1]) if passed else None
 
 
-def lower_bound(correct: npt.NDArray[np.int64], items: npt.NDArray[np.int64], delta: float) -> npt.NDArray[np.float64]:
+def lower_bound(correct: Floats, items: Floats, delta: float) -> Floats:
     """The share that `correct` of `items` speaks for at least, except with probability `delta` (Clopper and Pearson
-    1934); 0 where nothing is correct."""
-    some = np.maximum(correct, 1)  # beta has no parameter 0
-    return np.where(correct > 0, beta.ppf(delta, some, items - correct + 1), 0.0)
+    1934); 0 where nothing is correct. Neither need be whole."""
+    some = np.where(correct > 0, correct, 1.0)  # beta has no parameter 0
+    bound: Floats = np.where(correct > 0, beta.ppf(delta, some, np.maximum(items - correct, 0) + 1), 0.0)
+    return bound
 
 
 def _counts(
-    confidence: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], candidates: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Per candidate: the items whose confidence is at least it, and how many of them are right."""
-    order = np.argsort(confidence)
-    start = np.searchsorted(confidence[order], candidates)
-    behind = np.append(right[order][::-1].cumsum()[::-1], 0)
-    return len(confidence) - start, behind[start]
+    confidence: Floats, right: npt.NDArray[np.bool_], groups: Groups, candidates: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Per candidate, (S,) each: the items whose confidence is at least it, how many of them are right, and how many
+    independent items they are worth. The items come from the surest on, the candidates falling."""
+    accepted = np.searchsorted(-confidence, -candidates, side="right")
+    correct = np.append(0, right.cumsum())[accepted]
+    worth = [independent_items(right[:count], groups[:count]) for count in accepted]
+    return accepted.astype(np.float64), correct.astype(np.float64), np.array(worth)
+
+
+def independent_items(right: npt.NDArray[np.bool_], groups: Groups) -> float:
+    """How many items drawn one by one tell as much about their accuracy as these, drawn by group: N over the design
+    effect, the variance of the accuracy by groups over that of independent items (Korn and Graubard 1998, "Confidence
+    intervals for proportions with small expected number of positive counts estimated from survey data"); never more
+    than N, and N where none or all are right and no variance can be seen.
+
+    Args:
+        right: (N,).
+        groups: (N,).
+    """
+    count, accuracy = len(right), right.mean() if len(right) else 0.0
+    if not 0 < accuracy < 1:
+        return float(count)
+    group, names = pd.factorize(groups)
+    surplus = np.bincount(group, right - accuracy)
+    among = len(names) / max(1, len(names) - 1) * (surplus**2).sum() / count**2
+    return float(count / max(1.0, among * count / (accuracy * (1 - accuracy))))

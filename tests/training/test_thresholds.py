@@ -7,7 +7,9 @@ from scipy.stats import binomtest
 
 from fashionmt.config import ThresholdConfig
 from fashionmt.decoding import Decoder
-from fashionmt.training.thresholds import STEPS, choose_threshold, choose_thresholds, lower_bound
+from fashionmt.training.thresholds import STEPS, choose_threshold, choose_thresholds, independent_items, lower_bound
+
+ALONE = np.arange(3000)
 
 
 def drawn(items: int, draw: np.random.Generator, overconfident: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -66,13 +68,13 @@ def test_it_is_what_a_walk_item_by_item_finds(seed: int) -> None:
 
 
 def test_the_bound_is_scipys_exact_one() -> None:
-    correct, items = np.array([0, 1, 5, 99, 100, 229]), np.array([4, 1, 9, 100, 100, 229])
+    correct, items = np.array([0.0, 1, 5, 99, 100, 229]), np.array([4.0, 1, 9, 100, 100, 229])
     expected = [
         binomtest(int(k), int(n), alternative="greater").proportion_ci(0.9, method="exact").low
         for k, n in zip(correct, items, strict=True)
     ]
     assert lower_bound(correct, items, 0.1).tolist() == pytest.approx(expected)
-    assert lower_bound(np.array([0]), np.array([0]), 0.1).tolist() == [0.0]
+    assert lower_bound(np.array([0.0]), np.array([0.0]), 0.1).tolist() == [0.0]
 
 
 def test_items_enough_for_the_bound_are_accepted_and_one_fewer_are_not() -> None:
@@ -99,7 +101,7 @@ def test_heads_and_items_have_thresholds_for_targets_of_their_own() -> None:
     labels["cut"][:] = -1  # labelled nowhere
     config = ThresholdConfig(target_accuracy=0.9, item_target_accuracy=0.8, delta=0.05)
     decoded = Decoder()(logits)
-    chosen = choose_thresholds(decoded, labels, {"colour": None, "season": 0.95, "cut": None}, config)
+    chosen = choose_thresholds(decoded, labels, {"colour": None, "season": 0.95, "cut": None}, config, ALONE)
     assert {name: head.target_accuracy for name, head in chosen.heads.items()} == {
         "colour": 0.9,
         "season": 0.95,
@@ -114,7 +116,62 @@ def test_heads_and_items_have_thresholds_for_targets_of_their_own() -> None:
     assert chosen.item.target_accuracy == 0.8
     both = right["colour"] & right["season"]
     assert chosen.item.confidence == choose_threshold(decoded.item_confidence, both, 0.8, 0.05)
-    unset = choose_thresholds(decoded, labels, dict.fromkeys(logits), ThresholdConfig())
+    unset = choose_thresholds(decoded, labels, dict.fromkeys(logits), ThresholdConfig(), ALONE)
     assert unset.item.target_accuracy == ThresholdConfig().target_accuracy
-    laxest = choose_thresholds(decoded, labels, dict.fromkeys(logits) | {"season": 0.7}, ThresholdConfig())
+    laxest = choose_thresholds(decoded, labels, dict.fromkeys(logits) | {"season": 0.7}, ThresholdConfig(), ALONE)
     assert laxest.item.target_accuracy == 0.7
+
+
+# Items that are drawn together
+
+
+def in_groups(draw: np.random.Generator, items: int = 1500) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """Families of 1 to 9 items, all of one confidence and all right or all wrong."""
+    sizes = draw.integers(1, 10, items)
+    confidence, right = drawn(items, draw)
+    group = np.repeat(np.arange(items), sizes)[:items]
+    return confidence[group], right[group], group
+
+
+def test_the_accepted_keep_their_accuracy_where_items_come_in_families() -> None:
+    """And would not, counted one by one: the simulation can tell."""
+    draws, target, delta = 400, 0.95, 0.1
+    missed = {"by family": 0, "one by one": 0}
+    found = 0
+    for seed in range(draws):
+        confidence, right, group = in_groups(np.random.default_rng(seed))
+        for name, groups in (("by family", group), ("one by one", None)):
+            threshold = choose_threshold(confidence, right, target, delta, groups)
+            missed[name] += threshold is not None and true_accuracy(threshold, 0.0) < target
+            found += name == "by family" and threshold is not None
+    assert missed["by family"] / draws <= delta + 3 * (delta * (1 - delta) / draws) ** 0.5
+    assert missed["one by one"] / draws > 0.17
+    assert found > 0.2 * draws
+
+
+@pytest.mark.parametrize("size", [1, 3, 10])
+def test_copies_of_an_item_are_worth_one(size: int) -> None:
+    right = np.repeat(np.random.default_rng(0).random(600) < 0.9, size)
+    groups = np.repeat([f"family {i}" for i in range(600)], size)
+    assert independent_items(right, groups) == pytest.approx(600, rel=0.01)
+    assert independent_items(right, groups) <= 600
+
+
+def test_the_worth_is_that_of_the_variance_over_draws_of_groups() -> None:
+    """Against drawing: families of which each member is right with a chance of the family's own."""
+    draw = np.random.default_rng(0)
+    chance = draw.beta(6, 2, 400)
+
+    def families(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        group = generator.integers(0, 400, 120).repeat(5)
+        return generator.random(600) < chance[group], np.arange(120).repeat(5)
+
+    found = [families(np.random.default_rng(seed)) for seed in range(1500)]
+    accuracies = np.array([right.mean() for right, _ in found])
+    expected = accuracies.mean() * (1 - accuracies.mean()) / accuracies.var()
+    assert np.mean([independent_items(*one) for one in found]) == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize("right", [[], [True] * 4, [False] * 4])
+def test_where_no_variance_can_be_seen_every_item_counts(right: list[bool]) -> None:
+    assert independent_items(np.array(right, dtype=bool), np.zeros(len(right))) == len(right)
