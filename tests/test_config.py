@@ -18,6 +18,7 @@ from fashionmt.config import (
     PredictConfig,
     PreprocessConfig,
     SplitConfig,
+    TabularColumnConfig,
     TextTowerConfig,
     ThresholdConfig,
     TrainConfig,
@@ -312,3 +313,18 @@ def _assert_nothing_shared(first: Any, second: Any) -> None:
         one, other = getattr(first, field.name), getattr(second, field.name)
         if isinstance(one, list | dict) or is_dataclass(one):
             assert one is not other
+
+
+def test_columns_to_read_are_declared_in_short_or_at_length() -> None:
+    attributes = {"season": AttributeConfig()}
+    long = {"year": TabularColumnConfig("numeric", column="anno"), "fit": TabularColumnConfig()}
+    config = DataConfig(attributes=attributes, tabular=long, numeric=["year", "price"], categorical=["brand"])
+    assert config.tabular_columns() == {"year": "anno", "fit": "fit", "price": "price", "brand": "brand"}
+    assert {name: column.kind for name, column in config.tabular.items()} == {
+        "year": "numeric",
+        "fit": "categorical",
+        "price": "numeric",
+        "brand": "categorical",
+    }
+    with pytest.raises(UserError, match="is what the model has to answer"):
+        DataConfig(attributes=attributes, categorical=["season"])

@@ -69,7 +69,11 @@ class DataConfig:
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     missing_titles: list[str] = field(default_factory=lambda: [""])
     tabular: dict[str, TabularColumnConfig] = field(default_factory=dict)
-    """Columns that the model reads beside the picture and the title."""
+    """Columns that the model reads beside the picture and the title, a third input."""
+    numeric: list[str] = field(default_factory=list)
+    """Columns of numbers to read as they stand, in short for an entry each in `tabular` ..."""
+    categorical: list[str] = field(default_factory=list)
+    """... and columns of categories."""
     attributes: dict[str, AttributeConfig] = field(default_factory=dict)
     learn: list[str] | None = None
     """Which of `attributes` to learn, null for all; a name that is not among them is a column as it stands."""
@@ -94,7 +98,7 @@ class DataConfig:
             self.attributes = {name: self.attributes.get(name, AttributeConfig()) for name in self.learn}
         if not self.attributes:
             raise UserError("data.attributes", "no attribute is declared", "Declare at least one to learn")
-        self._check_tabular()
+        self._settle_tabular()
         for name, attribute in self.attributes.items():
             check_range(f"data.attributes.{name}.weight", attribute.weight, 0, 1e6)
             if attribute.target_accuracy is not None:
@@ -115,7 +119,10 @@ class DataConfig:
         kept = [name for name in dict.fromkeys(self.taxonomy or ()) if name in learned]
         self.taxonomy = kept if len(kept) > 1 else None
 
-    def _check_tabular(self) -> None:
+    def _settle_tabular(self) -> None:
+        short = {"numeric": self.numeric, "categorical": self.categorical}
+        for kind, names in short.items():
+            self.tabular |= {name: TabularColumnConfig(kind) for name in names if name not in self.tabular}
         answers = {self.column_of(attribute): attribute for attribute in self.attributes}
         for name, column in self.tabular_columns().items():
             if column in answers:
