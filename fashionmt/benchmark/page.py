@@ -9,6 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
+from fashionmt.benchmark.cells import Strong
+from fashionmt.benchmark.lines import Line
 from fashionmt.benchmark.views import VIEWS
 
 TEMPLATE = "table.html.jinja"
@@ -62,33 +64,33 @@ class _Line:
     estimate: Mapping[str, Any]
 
 
-def by_view(results: Sequence[Mapping[str, Any]]) -> list[Panel]:
-    """A panel for each attribute: the accuracy of each system under each view. `results`: of one split."""
-    lines: dict[str, list[_Line]] = {}
+def by_view(found: Sequence[Line]) -> list[Panel]:
+    """A panel for each attribute: the accuracy of each system under each view. `found`: of one split."""
+    drawn: dict[str, list[_Line]] = {}
     for view, colour in zip(VIEWS, COLOURS, strict=True):
-        for result in results:
-            for name, scored in result["views"].get(view, {"attributes": {}})["attributes"].items():
-                lines.setdefault(name, []).append(_Line(f"{view}: {system_label(result)}", colour, scored["accuracy"]))
-    return _panels(lines)
+        for line in found:
+            for name, scored in line.views.get(view, {"attributes": {}})["attributes"].items():
+                drawn.setdefault(name, []).append(_Line(f"{view}: {_label(line)}", colour, scored["accuracy"]))
+    return _panels(drawn)
 
 
-def by_split(results: Sequence[Mapping[str, Any]]) -> list[Panel]:
+def by_split(found: Sequence[Line]) -> list[Panel]:
     """A panel for each attribute: the accuracy of the systems and views that were scored on several splits."""
-    found: dict[tuple[str, str, str], list[tuple[str, Mapping[str, Any]]]] = {}
-    for result in results:
-        for view, scored in result["views"].items():
+    places: dict[tuple[str, str, str], list[tuple[str, Mapping[str, Any]]]] = {}
+    for line in found:
+        for view, scored in line.views.items():
             for name, figures in scored["attributes"].items():
-                where = (result["split"]["kind"], figures["accuracy"])
-                found.setdefault((name, view, system_label(result)), []).append(where)
-    kinds = list(dict.fromkeys(result["split"]["kind"] for result in results))
-    lines: dict[str, list[_Line]] = {}
-    for (name, view, label), places in found.items():
-        if len({kind for kind, _ in places}) > 1:
-            lines.setdefault(name, []).extend(
+                where = (line.first["split"]["kind"], figures["accuracy"])
+                places.setdefault((name, view, _label(line)), []).append(where)
+    kinds = list(dict.fromkeys(line.first["split"]["kind"] for line in found))
+    drawn: dict[str, list[_Line]] = {}
+    for (name, view, label), scores in places.items():
+        if len({kind for kind, _ in scores}) > 1:
+            drawn.setdefault(name, []).extend(
                 _Line(f"{kind}, {view}: {label}", COLOURS[kinds.index(kind) % len(COLOURS)], estimate)
-                for kind, estimate in places
+                for kind, estimate in scores
             )
-    return _panels(lines)
+    return _panels(drawn)
 
 
 def render_page(sections: Sequence[Any], notes: Sequence[str]) -> str:
@@ -96,15 +98,16 @@ def render_page(sections: Sequence[Any], notes: Sequence[str]) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.tests["strong"] = lambda cell: isinstance(cell, Strong)
     return environment.get_template(TEMPLATE).render(
         sections=sections, notes=notes, left=LEFT, wide=WIDE, top=TOP, line=LINE
     )
 
 
-def system_label(result: Mapping[str, Any]) -> str:
-    """A row's system, and its seed where that is not 0."""
-    seed = f", seed {result['seed']}" if result["seed"] else ""
-    return f"{result['system']}{seed}"
+def _label(line: Line) -> str:
+    """The system, and how many items it had where these are a subset."""
+    limit = line.first["size"]["limit_items"]
+    return line.label if limit is None else f"{line.label}, {limit} items"
 
 
 def _panels(lines: Mapping[str, Sequence[_Line]]) -> list[Panel]:
