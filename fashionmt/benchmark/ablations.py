@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from fashionmt.benchmark.cells import NONE, Table, difference, percent, plus_minus
+from fashionmt.benchmark.cells import NONE, Table, percent, plus_minus
 from fashionmt.benchmark.lines import Line
-from fashionmt.benchmark.split_tables import attributes
+from fashionmt.benchmark.split_tables import attributes, compared_cells, compared_header, difference_cell
 
 IN_SHORT = ("struck", "picture")
 """The views of which the mean of the heads is shown."""
@@ -26,40 +26,44 @@ def ablation_tables(ablations: Sequence[Line], lines: Sequence[Line]) -> list[Ta
 
 
 def _table(reference: Line, ablations: Sequence[Line]) -> Table:
-    names = attributes([reference])
-    main = reference.main_view
+    names, main = attributes([reference]), reference.main_view
     short = [view for view in IN_SHORT if view in reference.views and view != main]
-    header = ["row", "choice", "size", *names, "all right", *(f"{view}, mean" for view in short), "training, s"]
+    header = ["row", "choice", *compared_header(names, reference), *(f"{view}, mean" for view in short)]
     return Table(
-        f"Differences from {reference.name} under {main}, points",
-        header,
+        f"Differences from {reference.name} ({reference.size}) under {main}, points",
+        [*header, "impossible, %", "training, s"],
         [_reference(reference, names, short), *(_ablation(line, reference, names, short) for line in ablations)],
-        names=3,
+        names=2,
     )
 
 
 def _reference(line: Line, names: Sequence[str], short: Sequence[str]) -> list[str]:
     """Its own figures, for the differences to be seen against."""
     scored = line.views[line.main_view]
-    cells = [plus_minus(scored["attributes"][name]["accuracy"]) for name in names]
+    found = scored["attributes"]
+    cells = [plus_minus(found[name]["accuracy"]) for name in names]
     cells.append(plus_minus(scored["exact_match"]))
+    cells += [plus_minus(found[name]["accuracy_by_title"]["none"]) for name in line.first["named"]]
     for view in short:
         values = [figures["accuracy"]["value"] for figures in line.views[view]["attributes"].values()]
         known = [value for value in values if value is not None]
         cells.append(percent(sum(known) / len(known) if known else None))
-    return [line.name, line.label, line.size, *cells, _seconds(line)]
+    return [line.name, line.label, *cells, *_own(line)]
 
 
 def _ablation(line: Line, reference: Line, names: Sequence[str], short: Sequence[str]) -> list[str]:
-    views = [view for view in (reference.main_view, *short) if view in line.views]
+    main = reference.main_view
+    views = [view for view in (main, *short) if view in line.views]
     found = line.against(reference, {view: view for view in views})
-    main = found.get(reference.main_view, {"attributes": {}, "exact_match": None})
-    compared = [*(main["attributes"].get(name) for name in names), main["exact_match"]]
-    compared += [found[view]["mean"] if view in found else None for view in short]
-    cells = [NONE if figures is None else difference(figures["difference"]) for figures in compared]
-    return [line.name, line.label, line.size, *cells, _seconds(line)]
+    cells = [
+        *compared_cells(found.get(main), names, reference, difference_cell),
+        *(difference_cell(found[view]["mean"]) if view in found else NONE for view in short),
+    ]
+    label = line.label if line.size == reference.size else f"{line.label}, {line.size}"
+    return [line.name, label, *cells, *_own(line)]
 
 
-def _seconds(line: Line) -> str:
+def _own(line: Line) -> list[str]:
     seconds = [row.result["seconds"]["training"] for row in line.rows]
-    return f"{sum(seconds) / len(seconds):.0f}"
+    impossible = line.views[line.main_view].get("impossible")
+    return [plus_minus(impossible), f"{sum(seconds) / len(seconds):.0f}"]

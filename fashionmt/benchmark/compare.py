@@ -54,8 +54,10 @@ def paired_difference(
 def all_differences(
     tables_a: Sequence[pd.DataFrame], tables_b: Sequence[pd.DataFrame], view: str, view_b: str, draws: int
 ) -> dict[str, Any]:
-    """How much more accurate one system is than another on the test items of both: `items`, and each under
-    `attributes`, `exact_match` and `mean` (over the attributes): `ours`, `theirs` and the paired `difference`.
+    """How much more accurate one system is than another on the test items of both.
+
+    `items`; and under `attributes`, `none_named` (attributes, of the items whose titles name no label of theirs),
+    `exact_match` and `mean` (over the attributes) `ours`, `theirs` and the paired `difference`.
 
     `tables_a`, `tables_b`: the predictions of each over its seeds, as `predictions.parquet` holds them; the figures of
     one draw of the items are paired, seeds are drawn for each system by itself.
@@ -75,6 +77,7 @@ def all_differences(
     return {
         "items": len(a[0]),
         "attributes": {name: compared(partial(accuracy, name=name)) for name in names},
+        "none_named": {name: compared(partial(accuracy, name=name, part="none")) for name in names},
         "exact_match": compared(partial(exact_match, names=names)),
         "mean": compared(lambda table, same: mean_of([accuracy(table, same, name) for name in names])),
     }

@@ -83,11 +83,10 @@ def _against_linear(lines: Sequence[Line], names: Sequence[str]) -> list[Table]:
     compared.sort(key=lambda row: COMPARED.index(row[0]))
     differences, errors = [], []
     for view, line, found in compared:
-        figures = [*(found["attributes"].get(name) for name in names), found["exact_match"]]
         who = [*_who(view, line), str(found["items"])]
-        differences.append([*who, *(NONE if one is None else difference(one["difference"]) for one in figures)])
-        errors.append([*who, *(NONE if one is None else _fewer_errors(one) for one in figures)])
-    header = [*WHO, "items", *names, "all right"]
+        differences.append([*who, *compared_cells(found, names, lines[0], difference_cell)])
+        errors.append([*who, *compared_cells(found, names, lines[0], _fewer_errors)])
+    header = [*WHO, "items", *compared_header(names, lines[0])]
     told = [f"Not compared, as no {LINEAR} answered the same items: {'; '.join(alone)}."] if alone else []
     return [
         Table(f"Against {LINEAR}: accuracy, points", header, differences, len(WHO), told),
@@ -95,9 +94,31 @@ def _against_linear(lines: Sequence[Line], names: Sequence[str]) -> list[Table]:
     ]
 
 
+def compared_header(names: Sequence[str], shown: Line) -> list[str]:
+    """Above `compared_cells`: every head, exact match, and heads where the title names none, of those that `shown`
+    has it of."""
+    return [*names, "all right", *(f"{name}, none named" for name in shown.first["named"])]
+
+
+def compared_cells(
+    found: Mapping[str, Any] | None, names: Sequence[str], shown: Line, cell: Callable[[Mapping[str, Any]], str]
+) -> list[str]:
+    """What `compare.all_differences` found, each by `cell`."""
+    if found is None:
+        return [NONE] * len(compared_header(names, shown))
+    figures = [*(found["attributes"].get(name) for name in names), found["exact_match"]]
+    figures += [found["none_named"].get(name) for name in shown.first["named"]]
+    return [NONE if one is None else cell(one) for one in figures]
+
+
+def difference_cell(compared: Mapping[str, Any]) -> str:
+    """In points."""
+    return difference(compared["difference"])
+
+
 def _fewer_errors(compared: Mapping[str, Any]) -> str:
     """Strong where the difference is."""
-    if compared["theirs"] == 1:
+    if compared["theirs"] == 1 or compared["difference"]["value"] is None:
         return NONE
     told = f"{round(100 * (1 - (1 - compared['ours']) / (1 - compared['theirs']))) + 0:d}"
     return Strong(told) if isinstance(difference(compared["difference"]), Strong) else told
@@ -157,7 +178,7 @@ def _heads(title: str, shown: Shown, names: Sequence[str], cell: Callable[[Mappi
 def _accepted(lines: Sequence[Line], names: Sequence[str]) -> list[Table]:
     """What the thresholds chosen on validation accept on test, shown all that the system reads."""
     shares, right = [], []
-    for line in lines:
+    for line in sorted(lines, key=lambda line: VIEWS.index(line.main_view)):
         scored = line.views[line.main_view]
         found = [*(_figure(scored, name, "accepted") for name in names), scored.get("accepted")]
         if any(found):

@@ -24,6 +24,10 @@ def test_each_difference_is_that_of_a_loop_over_the_common_items() -> None:
         compared = found["attributes"][name]
         assert compared["difference"]["value"] == pytest.approx(compared["ours"] - compared["theirs"])
         assert compared["difference"]["low"] < compared["difference"]["value"] < compared["difference"]["high"]
+    named = ours.query("view == 'both' and id in @theirs['id'] and `colour.title_names` == 'none'").set_index("id")
+    right = named["colour.true"] == named["colour.answered"]
+    assert found["none_named"]["colour"]["ours"] == pytest.approx(right.mean())
+    assert found["none_named"]["colour"]["difference"]["items"] == len(named)
     exact = {
         side: np.mean(
             [
