@@ -1,12 +1,14 @@
 """Two systems on the same items: the difference that one draw of them makes is far smaller than either's interval."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fashionmt.benchmark.bootstrap import Bootstrap, Estimate, Statistic
+from fashionmt.benchmark.bootstrap import Bootstrap, Estimate, Statistic, mean_of, over_seeds
 from fashionmt.benchmark.folder import RowFolder
 from fashionmt.benchmark.metrics import TITLE_NAMES, accuracy, exact_match, macro_f1
 from fashionmt.benchmark.predictions import attributes_of
@@ -42,13 +44,61 @@ def paired_difference(
     if part is not None:
         check_choice("part", part, TITLE_NAMES)
     _check_same(run_a, run_b)
-    a, b = _table(run_a, view, attribute), _table(run_b, view_b or view, attribute)
-    common = a.index.intersection(b.index)
-    a, b = a.loc[common], b.loc[common]
-    bootstrap = Bootstrap(a["group"].tolist(), draws)
+    a, b = _on_common_items([_table(run_a, view, attribute)], [_table(run_b, view_b or view, attribute)])
+    bootstrap = Bootstrap(a[0]["group"].tolist(), draws)
     return (
-        _statistic(a, bootstrap, attribute, metric, part) - _statistic(b, bootstrap, attribute, metric, part)
+        _statistic(a[0], bootstrap, attribute, metric, part) - _statistic(b[0], bootstrap, attribute, metric, part)
     ).estimate()
+
+
+def all_differences(
+    tables_a: Sequence[pd.DataFrame], tables_b: Sequence[pd.DataFrame], view: str, view_b: str, draws: int
+) -> dict[str, Any]:
+    """How much more accurate one system is than another on the test items of both.
+
+    `items`; and under `attributes`, `none_named` (attributes, of the items whose titles name no label of theirs),
+    `exact_match` and `mean` (over the attributes) `ours`, `theirs` and the paired `difference`.
+
+    `tables_a`, `tables_b`: the predictions of each over its seeds, as `predictions.parquet` holds them; the figures of
+    one draw of the items are paired, seeds are drawn for each system by itself.
+    """
+    a, b = _on_common_items(
+        [_of_view(table, view) for table in tables_a], [_of_view(table, view_b) for table in tables_b]
+    )
+    bootstrap = Bootstrap(a[0]["group"].tolist(), draws)
+    names = [name for name in attributes_of(a[0]) if name in attributes_of(b[0])]
+
+    def compared(measure: Measure) -> dict[str, Any]:
+        ours, theirs = (
+            over_seeds([measure(table, bootstrap) for table in tables], seed) for seed, tables in enumerate((a, b))
+        )
+        return {"ours": ours.value, "theirs": theirs.value, "difference": (ours - theirs).estimate().to_json()}
+
+    return {
+        "items": len(a[0]),
+        "attributes": {name: compared(partial(accuracy, name=name)) for name in names},
+        "none_named": {name: compared(partial(accuracy, name=name, part="none")) for name in names},
+        "exact_match": compared(partial(exact_match, names=names)),
+        "mean": compared(lambda table, same: mean_of([accuracy(table, same, name) for name in names])),
+    }
+
+
+def comparable(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two rows, as `benchmark.json` has them, are of the same items and split."""
+    return all(a[key] == b[key] for key in SAME)
+
+
+Measure = Callable[[pd.DataFrame, Bootstrap], Statistic]
+
+
+def _on_common_items(
+    a: Sequence[pd.DataFrame], b: Sequence[pd.DataFrame]
+) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+    """The tables, each by id, less what any of them lacks, in one order."""
+    common = a[0].index
+    for table in (*a[1:], *b):
+        common = common.intersection(table.index)
+    return [table.loc[common] for table in a], [table.loc[common] for table in b]
 
 
 def _statistic(table: pd.DataFrame, bootstrap: Bootstrap, attribute: str, metric: str, part: str | None) -> Statistic:
@@ -66,6 +116,10 @@ def _table(run: Path, view: str, attribute: str) -> pd.DataFrame:
         raise UserError(f"attribute {attribute}", f"not in {run}", f"Use one of {', '.join(attributes_of(table))}")
     if view not in set(table["view"]):
         raise UserError(f"view {view}", f"not in {run}", f"Use one of {', '.join(table['view'].unique())}")
+    return _of_view(table, view)
+
+
+def _of_view(table: pd.DataFrame, view: str) -> pd.DataFrame:
     return table[table["view"] == view].set_index("id")
 
 

@@ -9,6 +9,9 @@ from typing import Any
 from fashionmt.config import BenchmarkConfig
 from fashionmt.training import RunFolder
 
+FORMAT = 2
+"""Of `benchmark.json`. Rows of an earlier one are scored anew from their answers, where these are there."""
+
 
 @dataclass(frozen=True)
 class RowFolder:
@@ -44,6 +47,15 @@ class RowFolder:
         return self.root / "predictions.parquet"
 
     @property
+    def figures(self) -> Path:
+        """Figures that rendering made of several rows, or of an older row's answers: kept while these are the same."""
+        return self.root / "figures.json"
+
+    def against(self, other: "RowFolder") -> Path:
+        """The differences from another row that rendering made, kept likewise."""
+        return self.root / f"against-{other.name}.json"
+
+    @property
     def failure(self) -> Path:
         """Why the row could not be run; gone when it could."""
         return self.root / "failed.json"
@@ -61,15 +73,16 @@ class RowFolder:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def read_results(folder: Path) -> list[dict[str, Any]]:
-    """What every finished row below `folder` holds, by row."""
-    return _read(folder, "benchmark.json")
+def read_results(folder: Path) -> list[tuple[RowFolder, dict[str, Any]]]:
+    """Every finished row below `folder`, and what its `benchmark.json` holds, by row."""
+    return [(RowFolder(path.parent), _read(path)) for path in sorted(folder.glob("*/benchmark.json"))]
 
 
 def read_failures(folder: Path) -> list[dict[str, Any]]:
     """`row` and `reason` of every row that could not be run."""
-    return _read(folder, "failed.json")
+    return [_read(path) for path in sorted(folder.glob("*/failed.json"))]
 
 
-def _read(folder: Path, name: str) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob(f"*/{name}"))]
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found

@@ -9,13 +9,19 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
+from fashionmt.benchmark.cells import Strong
+from fashionmt.benchmark.lines import Line
 from fashionmt.benchmark.views import VIEWS
 
 TEMPLATE = "table.html.jinja"
 COLOURS = ("#3566a5", "#c4662a", "#3f8f5b", "#8a4f9e")
 """By view, or by split."""
-LEFT, WIDE, RIGHT, LINE, TOP = 300, 300, 60, 17, 26
+LEFT, WIDE, RIGHT, LINE, TOP = 340, 265, 45, 17, 26
 """Of a panel, in pixels: labels, axis, figures, a line, the title."""
+LONGEST, APART = 56, 26
+"""Of a label, in letters; of two ticks, in pixels."""
+ERRORS = (1, 0.8, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005)
+"""Where the axis may begin, have a tick and end."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class Mark:
     """One figure with its interval, placed."""
 
     label: str
+    told: str
+    """The label, shortened where it is too long to draw."""
     figure: str
     colour: str
     y: float
@@ -62,33 +70,33 @@ class _Line:
     estimate: Mapping[str, Any]
 
 
-def by_view(results: Sequence[Mapping[str, Any]]) -> list[Panel]:
-    """A panel for each attribute: the accuracy of each system under each view. `results`: of one split."""
-    lines: dict[str, list[_Line]] = {}
+def by_view(found: Sequence[Line]) -> list[Panel]:
+    """A panel for each attribute: the accuracy of each system under each view. `found`: of one split."""
+    drawn: dict[str, list[_Line]] = {}
     for view, colour in zip(VIEWS, COLOURS, strict=True):
-        for result in results:
-            for name, scored in result["views"].get(view, {"attributes": {}})["attributes"].items():
-                lines.setdefault(name, []).append(_Line(f"{view}: {system_label(result)}", colour, scored["accuracy"]))
-    return _panels(lines)
+        for line in found:
+            for name, scored in line.views.get(view, {"attributes": {}})["attributes"].items():
+                drawn.setdefault(name, []).append(_Line(f"{view}: {_label(line)}", colour, scored["accuracy"]))
+    return _panels(drawn)
 
 
-def by_split(results: Sequence[Mapping[str, Any]]) -> list[Panel]:
+def by_split(found: Sequence[Line]) -> list[Panel]:
     """A panel for each attribute: the accuracy of the systems and views that were scored on several splits."""
-    found: dict[tuple[str, str, str], list[tuple[str, Mapping[str, Any]]]] = {}
-    for result in results:
-        for view, scored in result["views"].items():
+    places: dict[tuple[str, str, str], list[tuple[str, Mapping[str, Any]]]] = {}
+    for line in found:
+        for view, scored in line.views.items():
             for name, figures in scored["attributes"].items():
-                where = (result["split"]["kind"], figures["accuracy"])
-                found.setdefault((name, view, system_label(result)), []).append(where)
-    kinds = list(dict.fromkeys(result["split"]["kind"] for result in results))
-    lines: dict[str, list[_Line]] = {}
-    for (name, view, label), places in found.items():
-        if len({kind for kind, _ in places}) > 1:
-            lines.setdefault(name, []).extend(
+                where = (line.first["split"]["kind"], figures["accuracy"])
+                places.setdefault((name, view, _label(line)), []).append(where)
+    kinds = list(dict.fromkeys(line.first["split"]["kind"] for line in found))
+    drawn: dict[str, list[_Line]] = {}
+    for (name, view, label), scores in places.items():
+        if len({kind for kind, _ in scores}) > 1:
+            drawn.setdefault(name, []).extend(
                 _Line(f"{kind}, {view}: {label}", COLOURS[kinds.index(kind) % len(COLOURS)], estimate)
-                for kind, estimate in places
+                for kind, estimate in scores
             )
-    return _panels(lines)
+    return _panels(drawn)
 
 
 def render_page(sections: Sequence[Any], notes: Sequence[str]) -> str:
@@ -96,15 +104,16 @@ def render_page(sections: Sequence[Any], notes: Sequence[str]) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.tests["strong"] = lambda cell: isinstance(cell, Strong)
     return environment.get_template(TEMPLATE).render(
         sections=sections, notes=notes, left=LEFT, wide=WIDE, top=TOP, line=LINE
     )
 
 
-def system_label(result: Mapping[str, Any]) -> str:
-    """A row's system, and its seed where that is not 0."""
-    seed = f", seed {result['seed']}" if result["seed"] else ""
-    return f"{result['system']}{seed}"
+def _label(line: Line) -> str:
+    """The system, and how many items it had where these are a subset."""
+    limit = line.first["size"]["limit_items"]
+    return line.label if limit is None else f"{line.label}, {limit} items"
 
 
 def _panels(lines: Mapping[str, Sequence[_Line]]) -> list[Panel]:
@@ -116,15 +125,20 @@ def _panels(lines: Mapping[str, Sequence[_Line]]) -> list[Panel]:
 
 
 def _panel(title: str, lines: Sequence[_Line]) -> Panel:
-    lows = [_ends(line.estimate)[0] for line in lines]
-    start = min(0.9, math.floor(10 * min(lows)) / 10)
+    """The axis is of the logarithm of the error: 99.8 is as far from 99.6 as 80 from 60."""
+    worst = max(_error(_ends(line.estimate)[0]) for line in lines)
+    best = min(_error(_ends(line.estimate)[1]) for line in lines)
+    start = min((error for error in ERRORS[:-1] if error >= worst), default=ERRORS[0])
+    end = max((error for error in ERRORS if error < start and error <= best), default=ERRORS[-1])
 
     def place(value: float) -> float:
-        return round(LEFT + WIDE * (value - start) / (1 - start), 1)
+        error = min(max(_error(value), end), start)
+        return round(LEFT + WIDE * math.log(start / error) / math.log(start / end), 1)
 
     marks = [
         Mark(
             line.label,
+            line.label if len(line.label) <= LONGEST else f"{line.label[: LONGEST - 1]}…",
             f"{100 * line.estimate['value']:.1f}",
             line.colour,
             TOP + LINE * (row + 0.5),
@@ -133,9 +147,15 @@ def _panel(title: str, lines: Sequence[_Line]) -> Panel:
         )
         for row, line in enumerate(lines)
     ]
-    steps = round(10 * (1 - start))
-    ticks = [start + step * (1 - start) / steps for step in range(0, steps + 1, 1 if steps <= 5 else 2)]
-    return Panel(title, marks, [(place(tick), f"{100 * tick:.0f}") for tick in ticks])
+    ticks: list[tuple[float, str]] = []
+    for error in ERRORS:
+        if end <= error <= start and (not ticks or place(1 - error) - ticks[-1][0] >= APART):
+            ticks.append((place(1 - error), f"{100 * (1 - error):g}"))
+    return Panel(title, marks, ticks)
+
+
+def _error(accuracy: float) -> float:
+    return round(1 - accuracy, 9)  # 1 - 0.7 is more than 0.3
 
 
 def _ends(estimate: Mapping[str, Any]) -> tuple[float, float]:

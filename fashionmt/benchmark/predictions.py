@@ -1,25 +1,30 @@
 """A system's answers in one table, kept beside its figures so that two systems can be compared item by item.
 
-One row an item and view: `view`, `id`, `group` (what the bootstrap draws), and for each attribute `<attribute>.true`
+One row an item and view: `view`, `id`, `group` (what the bootstrap draws), `confidence` (of the item as a whole; null
+where the system has none), `possible` (whether the training rows hold the combination that is answered; null where that
+was not looked at), and for each attribute `<attribute>.true`
 (null where the item has no label), `.answered`, `.confidence` (null where the system has none) and `.title_names`:
 `own` where a word of the item's label stands in its title, `other` where only a word of another label of the attribute
 does, `none` where no word of any label does, or there is no title.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 
-from fashionmt.attributes import LabelSpace
+from fashionmt.attributes import MISSING, LabelSpace
 from fashionmt.benchmark.views import view_rows
 from fashionmt.config import SplitConfig
 from fashionmt.data import PreparedData
 from fashionmt.data.label_words import label_words, title_words
 from fashionmt.data.splits import Rows
+from fashionmt.taxonomy import Taxonomy, learn_taxonomy
 
 
 @dataclass(frozen=True)
@@ -30,14 +35,18 @@ class Answered:
     """Attribute -> index of a learned class, (N,)."""
     confidence: dict[str, npt.NDArray[np.float64]] | None
     """Attribute -> (N,); None of a system that gives none."""
+    item_confidence: npt.NDArray[np.float64] | None = None
+    """(N,), the same of all the answers of an item."""
 
 
 class Tabulator:
     """Puts answers in tables; what does not depend on the system or view is found once."""
 
-    def __init__(self, data: PreparedData, split: SplitConfig) -> None:
-        """`split`: how `data` was dealt."""
+    def __init__(self, data: PreparedData, split: SplitConfig, together: Collection[str] = ()) -> None:
+        """`split`: how `data` was dealt. `together`: attributes whose combinations are looked at, where `data` has two
+        of them or more. Raises `UserError` where no training row is labelled in all of these."""
         self.data = data
+        self.taxonomy = _taxonomy(data, [name for name in data.spaces if name in together])
         self.groups = data.groups(split)
         words = {row: set(title_words(data.raw_titles[row])) for row in data.split.test}
         self.title_names = {
@@ -47,19 +56,28 @@ class Tabulator:
     def tabulate(self, view: str, answered: Answered) -> pd.DataFrame:
         """`answered`: of the items `view_rows(data, view)`, in that order."""
         rows = view_rows(self.data, view)
-        columns: dict[str, Sequence[object] | npt.NDArray[np.float64]] = {
+        unknown = np.full(len(rows), np.nan)
+        columns: dict[str, Any] = {
             "view": [view] * len(rows),
             "id": [self.data.ids[row] for row in rows],
             "group": [self.groups[row] for row in rows],
+            "confidence": unknown if answered.item_confidence is None else answered.item_confidence,
+            "possible": self._possible(answered),
         }
         for name, space in self.data.spaces.items():
             labels = self.data.items.labels[name][rows]
             columns[f"{name}.true"] = [space.every_class[label] if label >= 0 else None for label in labels]
             columns[f"{name}.answered"] = [space.classes[index] for index in answered.classes[name]]
-            unknown = np.full(len(rows), np.nan)
             columns[f"{name}.confidence"] = unknown if answered.confidence is None else answered.confidence[name]
             columns[f"{name}.title_names"] = [self.title_names[name][row] for row in rows]
         return pd.DataFrame(columns)
+
+    def _possible(self, answered: Answered) -> "pd.arrays.BooleanArray":
+        count = len(next(iter(answered.classes.values())))
+        if self.taxonomy is None:
+            return pd.array([None] * count, dtype="boolean")
+        classes = {name: torch.from_numpy(answered.classes[name]) for name in self.taxonomy.attributes}
+        return pd.array((self.taxonomy.index_of(classes) != MISSING).numpy(), dtype="boolean")
 
 
 def attributes_of(table: pd.DataFrame) -> list[str]:
@@ -72,6 +90,14 @@ def save_predictions(table: pd.DataFrame, path: Path) -> None:
     unfinished = path.with_name(path.name + ".tmp")
     table.to_parquet(unfinished, index=False)
     unfinished.replace(path)
+
+
+def _taxonomy(data: PreparedData, names: Sequence[str]) -> Taxonomy | None:
+    """The combinations of the training rows, and those that `learn_taxonomy` completes to them."""
+    if len(names) < 2:
+        return None
+    labels = {name: data.items.labels[name][data.split.train] for name in names}
+    return learn_taxonomy(labels, {name: len(data.spaces[name]) for name in names})
 
 
 def _title_names(words: dict[int, set[str]], space: LabelSpace, labels: Rows) -> dict[int, str]:

@@ -18,8 +18,8 @@ import torch
 import fashionmt
 from fashionmt.benchmark.baselines import Classifier, fit_baseline, read_items
 from fashionmt.benchmark.bootstrap import LEVEL
-from fashionmt.benchmark.folder import RowFolder
-from fashionmt.benchmark.metrics import score_view
+from fashionmt.benchmark.folder import FORMAT, RowFolder
+from fashionmt.benchmark.metrics import Answers, score_view
 from fashionmt.benchmark.predictions import Answered, Tabulator, save_predictions
 from fashionmt.benchmark.table import write_tables
 from fashionmt.benchmark.views import view_items, view_rows, view_titles, views_of
@@ -33,9 +33,8 @@ from fashionmt.training.evaluation import collect_answers
 from fashionmt.training.report import write_json
 from fashionmt.training.run import device_of, keep_data_report, load_data
 
-FORMAT = 1
 SAME_RESULT = {
-    "benchmark": ("row", "system", "folder", "without", "named", "draws"),
+    "benchmark": ("row", "system", "reference", "folder", "without", "named", "together", "draws"),
     "data": ("catalogue", "images"),
     "trainer": ("accelerator", "devices", "num_nodes", "strategy", "precision", "checkpoint_seconds"),
 }
@@ -55,6 +54,8 @@ class Scored:
     predictions: pd.DataFrame
     seconds: dict[str, float]
     """View -> of answering."""
+    thresholds: dict[str, Any] | None
+    """The system's, as `metrics.Answers` has them."""
 
 
 def run_row(config: TrainConfig) -> str:
@@ -125,6 +126,7 @@ def _different(key: str, kept: Any, asked: Any, skipped: tuple[str, ...] = ()) -
 def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | None:
     benchmark = config.benchmark
     data = load_data(config)
+    tabulator = Tabulator(data, config.data.split, benchmark.together)
     if benchmark.baseline is not None:
         keep_data_report(data, folder.run, resume=False)
         began = time.monotonic()
@@ -133,7 +135,7 @@ def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | N
         reads: tuple[str, ...] = (
             ("text", "tabular") if data.tabular.columns and benchmark.baseline == "linear" else ("text",)
         )
-        scored = _score_baseline(classifiers, data, reads, Tabulator(data, config.data.split))
+        scored = _score_baseline(classifiers, data, reads, tabulator)
     else:
         training = _train(config, folder, data)
         if not folder.run.metrics.is_file():
@@ -141,12 +143,13 @@ def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | N
         keep_data_report(data, folder.run, resume=True)
         bundle = read_bundle(folder.run.bundle)
         reads = tuple(bundle.tagger.modalities)
-        scored = _score_tagger(bundle, data, Tabulator(data, config.data.split), config)
+        scored = _score_tagger(bundle, data, tabulator, config)
     save_predictions(scored.predictions, folder.predictions)
     return _describe(config, folder, data, reads) | {
         "seconds": training | {"evaluation": round(sum(scored.seconds.values()), 1)},
+        "thresholds": scored.thresholds,
         "views": {
-            view: score_view(table, benchmark.without, benchmark.draws)
+            view: score_view([Answers(table, scored.thresholds)], benchmark.without, benchmark.draws)
             for view, table in scored.predictions.groupby("view", sort=False)
         },
     }
@@ -173,7 +176,7 @@ def _score_baseline(
         answered = Answered({name: model.predict(shown) for name, model in classifiers.items()}, None)
         seconds[view] = time.monotonic() - began
         tables.append(tabulator.tabulate(view, answered))
-    return Scored(pd.concat(tables, ignore_index=True), seconds)
+    return Scored(pd.concat(tables, ignore_index=True), seconds, None)
 
 
 def _score_tagger(bundle: Bundle, data: PreparedData, tabulator: Tabulator, config: TrainConfig) -> Scored:
@@ -186,8 +189,9 @@ def _score_tagger(bundle: Bundle, data: PreparedData, tabulator: Tabulator, conf
         classes = {name: value.numpy() for name, value in decoded.answers.items()}
         confidence = {name: value.numpy() for name, value in decoded.confidence.items()}
         seconds[view] = time.monotonic() - began
-        tables.append(tabulator.tabulate(view, Answered(classes, confidence)))
-    return Scored(pd.concat(tables, ignore_index=True), seconds)
+        tables.append(tabulator.tabulate(view, Answered(classes, confidence, decoded.item_confidence.numpy())))
+    thresholds = None if bundle.thresholds is None else asdict(bundle.thresholds)
+    return Scored(pd.concat(tables, ignore_index=True), seconds, thresholds)
 
 
 def _describe(config: TrainConfig, folder: RowFolder, data: PreparedData, reads: tuple[str, ...]) -> dict[str, Any]:
@@ -199,6 +203,7 @@ def _describe(config: TrainConfig, folder: RowFolder, data: PreparedData, reads:
         "row": folder.name,
         "system": benchmark.system,
         "baseline": benchmark.baseline,
+        "reference": benchmark.reference,
         "reads": list(reads),
         "data": config.data.name,
         "data_fingerprint": data.fingerprint,

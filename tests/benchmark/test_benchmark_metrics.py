@@ -5,12 +5,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-from fashionmt.benchmark.metrics import score_view
+from fashionmt.benchmark.metrics import Answers, score_view
 
 CLASSES = {"colour": ["red", "blue", "navy", "plum"], "season": ["summer", "winter"]}
 COUNT = 80
+THRESHOLDS = {
+    "heads": {
+        "colour": {"target_accuracy": 0.9, "confidence": 0.4},
+        "season": {"target_accuracy": 0.99, "confidence": None},
+    },
+    "item": {"target_accuracy": 0.8, "confidence": 0.7},
+}
 
 
 @pytest.fixture
@@ -21,6 +28,8 @@ def table() -> pd.DataFrame:
         "view": ["title"] * COUNT,
         "id": [f"i{i}" for i in range(COUNT)],
         "group": [f"g{group}" for group in draw.integers(0, 50, COUNT)],
+        "confidence": draw.random(COUNT),
+        "possible": pd.array(np.where(np.arange(COUNT) < 10, None, draw.random(COUNT) < 0.8), dtype="boolean"),
     }
     for name, classes in CLASSES.items():
         true = [classes[i] if i >= 0 else None for i in draw.integers(-1, len(classes), COUNT)]
@@ -38,7 +47,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture
 def scored(table: pd.DataFrame) -> dict[str, Any]:
-    return score_view(table, without=["season", "no such"], draws=50)
+    return score_view([Answers(table, THRESHOLDS)], without=["season", "no such"], draws=50)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -89,6 +98,76 @@ def test_calibration_error_is_that_of_a_loop_over_15_bins(table: pd.DataFrame, s
 
 
 def test_a_system_without_confidences_has_no_calibration_error(table: pd.DataFrame) -> None:
-    found = score_view(table.assign(**{"colour.confidence": np.nan}), without=[], draws=10)
+    found = score_view([Answers(table.assign(**{"colour.confidence": np.nan}), None)], without=[], draws=10)
     assert found["attributes"]["colour"]["calibration_error"] is None
     assert found["exact_match_without"]["without"] == []
+    assert found["attributes"]["colour"]["accepted"] is None
+    assert found["accepted"] is None
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_weighted_precision_recall_and_f1_are_scikit_learns(
+    table: pd.DataFrame, scored: dict[str, Any], name: str
+) -> None:
+    labelled = table[table[f"{name}.true"].notna()]
+    true, answered = labelled[f"{name}.true"], labelled[f"{name}.answered"]
+    found = scored["attributes"][name]["weighted"]
+    for part, score in {"precision": precision_score, "recall": recall_score, "f1": f1_score}.items():
+        assert found[part] == pytest.approx(score(true, answered, average="weighted", zero_division=0))
+    assert found["recall"] == pytest.approx(scored["attributes"][name]["accuracy"]["value"])
+
+
+def test_impossible_answers_are_counted_where_they_were_looked_at(table: pd.DataFrame, scored: dict[str, Any]) -> None:
+    looked_at = [value for value in table["possible"] if value is not pd.NA]
+    assert scored["impossible"]["items"] == len(looked_at) == COUNT - 10
+    assert scored["impossible"]["value"] == pytest.approx(looked_at.count(False) / len(looked_at))
+    before = score_view([Answers(table.drop(columns="possible"), None)], without=[], draws=10)
+    assert before["impossible"]["value"] is None
+
+
+def test_what_a_threshold_accepts_is_that_of_a_loop(table: pd.DataFrame, scored: dict[str, Any]) -> None:
+    labelled = [row for _, row in table.iterrows() if row["colour.true"] in CLASSES["colour"]]
+    accepted = [row for row in labelled if row["colour.confidence"] >= 0.4]
+    found = scored["attributes"]["colour"]["accepted"]
+    assert found["stated"] == 0.9
+    assert found["share"]["value"] == pytest.approx(len(accepted) / len(labelled))
+    right = [row["colour.true"] == row["colour.answered"] for row in accepted]
+    assert found["accuracy"]["value"] == pytest.approx(np.mean(right))
+    assert found["accuracy"]["items"] == len(accepted)
+    assert found["accuracy"]["low"] < found["accuracy"]["value"] < found["accuracy"]["high"]
+
+
+def test_without_a_threshold_nothing_is_accepted(scored: dict[str, Any]) -> None:
+    found = scored["attributes"]["season"]["accepted"]
+    assert (found["share"]["value"], found["accuracy"]["value"]) == (0, None)
+
+
+def test_an_item_is_accepted_at_once_and_right_as_in_exact_match(table: pd.DataFrame, scored: dict[str, Any]) -> None:
+    accepted = table[table["confidence"] >= 0.7]
+    alone = score_view([Answers(accepted, None)], without=[], draws=10)["exact_match"]
+    found = scored["accepted"]
+    assert found["accuracy"]["value"] == pytest.approx(alone["value"])
+    assert found["share"]["value"] == pytest.approx(alone["items"] / scored["exact_match"]["items"])
+
+
+def test_a_system_of_several_seeds_has_the_mean_of_their_figures(table: pd.DataFrame, scored: dict[str, Any]) -> None:
+    other = table.assign(**{"colour.answered": "red", "possible": True, "confidence": 1.0})
+    alone = score_view([Answers(other, THRESHOLDS)], without=["season"], draws=50)
+    both = score_view([Answers(table, THRESHOLDS), Answers(other, THRESHOLDS)], without=["season"], draws=50)
+
+    def check(one: Any, two: Any, mean: Any, place: str = "") -> None:
+        """Every figure, wherever it stands."""
+        for key, value in one.items():
+            if isinstance(value, dict):
+                check(value, two[key], mean[key], f"{place}.{key}")
+            elif key in ("value", "precision", "recall", "f1", "calibration_error") and value is not None:
+                assert mean[key] == pytest.approx((value + two[key]) / 2), place
+                checked.append(place)
+
+    checked: list[str] = []
+    check(scored, alone, both)
+    assert len(checked) == 28
+    accuracy = both["attributes"]["colour"]["accuracy"]
+    values = [one["attributes"]["colour"]["accuracy"]["value"] for one in (scored, alone)]
+    assert accuracy["spread"] == pytest.approx(np.std(values, ddof=1))
+    assert scored["attributes"]["colour"]["accuracy"]["spread"] is None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from fashionmt.benchmark.bootstrap import Bootstrap
+from fashionmt.benchmark.bootstrap import Bootstrap, Statistic, mean_of, over_seeds
 
 DRAW = np.random.default_rng(3)
 COUNT = 60
@@ -46,10 +46,60 @@ def test_macro_f1_equals_scikit_learns_on_the_drawn_items(bootstrap: Bootstrap) 
     found = bootstrap.macro_f1(TRUE, ANSWERED)
     kept = TRUE >= 0
     assert found.value == pytest.approx(f1_score(TRUE[kept], ANSWERED[kept], average="macro", zero_division=0))
+    expected = np.zeros(40)
     for draw in range(40):
         items = [i for i in drawn_items(bootstrap, draw) if kept[i]]
-        expected = f1_score(TRUE[items], ANSWERED[items], average="macro", zero_division=0)
-        assert found.draws[draw] == pytest.approx(expected)
+        every = sorted({*TRUE[kept], *ANSWERED[kept]})
+        expected[draw] = f1_score(TRUE[items], ANSWERED[items], labels=every, average="macro", zero_division=0)
+    assert found.draws == pytest.approx(expected - expected.mean() + found.value)
+
+
+def test_the_interval_of_macro_f1_lies_around_it_where_draws_miss_classes() -> None:
+    """Half of the rare classes are answered, half are not; of a draw's classes of one item a third is missing."""
+    true = np.concatenate([np.zeros(300, np.int64), np.arange(1, 61)])
+    answered = np.where(true % 2 == 1, 0, true)
+    found = Bootstrap([str(i) for i in range(360)], 500).macro_f1(true, answered).estimate()
+    assert found.value == pytest.approx(f1_score(true, answered, average="macro"))
+    assert found.low is not None
+    assert found.low < found.value - 0.05 < found.value + 0.05 < found.high  # type: ignore[operator]
+    right = Bootstrap([str(i) for i in range(360)], 500).macro_f1(true, true).estimate()
+    assert (right.value, right.high) == (1, 1)
+
+
+def constant(value: float, draws: int = 20000, items: int = 10) -> Statistic:
+    """A figure without a spread of items."""
+    return Statistic(value, np.full(draws, value), items)
+
+
+def test_the_mean_over_seeds_has_the_spread_of_a_mean_of_so_many() -> None:
+    values = [0.7, 0.8, 0.75, 0.9]
+    found = over_seeds([constant(value) for value in values])
+    assert found.value == pytest.approx(np.mean(values))
+    assert found.spread == pytest.approx(np.std(values, ddof=1))
+    assert found.draws.std() == pytest.approx(np.std(values, ddof=1) / 2, rel=0.03)
+    assert found.draws.mean() == pytest.approx(found.value, abs=0.001)
+    assert found.estimate().spread == found.spread
+
+
+def test_equal_seeds_leave_the_spread_of_the_items(bootstrap: Bootstrap) -> None:
+    one = bootstrap.mean(TRUE == ANSWERED, TRUE >= 0)
+    found = over_seeds([one, one, one])
+    assert found.draws == pytest.approx(one.draws)
+    assert found.spread == pytest.approx(0)
+    assert over_seeds([one]) is one
+
+
+def test_seeds_that_measured_nothing_are_left_out() -> None:
+    nothing = constant(0.0, items=0)
+    assert over_seeds([nothing, constant(0.5)]).value == 0.5
+    assert over_seeds([nothing, nothing]).estimate().value is None
+
+
+def test_the_mean_of_figures_is_drawn_as_one(bootstrap: Bootstrap) -> None:
+    right = TRUE == ANSWERED
+    found = mean_of([bootstrap.mean(right, TRUE >= 0), bootstrap.mean(~right, TRUE >= 0), constant(0.3, 40, items=0)])
+    assert found.value == pytest.approx(0.5)
+    assert found.draws == pytest.approx(np.full(40, 0.5))
 
 
 def test_the_interval_is_that_of_the_binomial_where_every_item_is_a_group_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from fashionmt.errors import ExitCode, RowFailedError, UserError
 from fashionmt.hydra_bridge import to_yaml
 from fashionmt.paths import conf_dir
 from fashionmt.training.module import TaggerModule
+from fashionmt.training.run import load_data
 
 pytestmark = [
     # Of Lightning and torch themselves.
@@ -37,6 +39,24 @@ def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 ROWS = sorted(path.stem for path in (conf_dir() / "experiment/benchmark").glob("*.yaml"))
+ABLATIONS = [name for name in ROWS if name.startswith("ablation_")]
+CHOICES = {
+    "ablation_no_wide": [".model.wide"],
+    "ablation_views_dropped": [".model.views"],
+    "ablation_no_struck_titles": [".model.struck_weight"],
+    "ablation_no_colour_statistics": [".model.image.colour_statistics"],
+    "ablation_with_ema": [".optim.ema"],
+    "ablation_no_label_smoothing": [".loss.label_smoothing"],
+    "ablation_no_picture_variation": [".augment.pictures."],
+    "ablation_no_taxonomy": [".data.taxonomy"],
+    "ablation_loss_focal": [".loss.kind", ".loss.focal_gamma", ".loss.label_smoothing"],
+    "ablation_loss_logit_adjusted": [".loss.kind", ".loss.tau"],
+    "ablation_loss_weighted": [".loss.class_weights"],
+    "ablation_loss_class_balanced": [".loss.class_weights", ".loss.beta"],
+    **{name: [".model.fusion.kind"] for name in ABLATIONS if name.startswith("ablation_fusion_")},
+    **{name: [".loss.balancing"] for name in ABLATIONS if name.startswith("ablation_balancing_")},
+}
+"""What each may change."""
 Compose = Callable[..., TrainConfig]
 
 
@@ -58,6 +78,10 @@ def recorded(config: TrainConfig) -> str:
         return run_row(config)
 
 
+def approx(value: float | None) -> Any:
+    return None if value is None else pytest.approx(value)
+
+
 def result(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "benchmark.json").read_text())
     return found
@@ -67,10 +91,49 @@ def result(folder: Path) -> dict[str, Any]:
 def test_a_row_bears_its_files_name_and_runs_at_a_stated_size(compose: Compose, name: str) -> None:
     config = compose(f"experiment=benchmark/{name}", "data=sample")
     assert config.benchmark.row == name
-    assert name.startswith({"time": "year"}.get(config.data.split.kind, config.data.split.kind))
     assert config.benchmark.system != "unnamed"
+    if name.startswith("ablation_"):
+        assert (config.data.split.kind, config.limit_items, config.trainer.max_epochs) == ("family", 8000, 8)
+        return
+    assert name.startswith({"time": "year"}.get(config.data.split.kind, config.data.split.kind))
     said = (conf_dir() / f"experiment/benchmark/{name}.yaml").read_text()
     assert config.benchmark.baseline is not None or ("limit_items:" in said and "max_epochs:" in said)
+
+
+def keys(config: Any, place: str = "") -> dict[str, Any]:
+    """Dotted key -> value, less those of the benchmark."""
+    if not isinstance(config, dict):
+        return {place: config}
+    return {key: value for name, part in config.items() for key, value in keys(part, f"{place}.{name}").items()}
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_an_ablation_is_the_main_recipe_but_for_one_choice(compose: Compose, name: str) -> None:
+    size = ["limit_items=8000", "trainer.max_epochs=8"]
+    main = asdict(compose("experiment=fashion_products", *size))
+    config = asdict(compose(f"experiment=benchmark/{name}"))
+    told, reference = config.pop("benchmark"), main.pop("benchmark")["row"]
+    assert reference is None
+    assert told["reference"] == (None if name == "ablation_full" else "ablation_full")
+    ours, theirs = keys(config), keys(main)
+    other = {key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}
+    choice = tuple(CHOICES.get(name, ()))
+    assert all(key.startswith(choice) for key in other), other
+    assert other or name == "ablation_full"
+
+
+def test_a_subset_is_dealt_alike_to_the_linear_model_and_to_a_model_of_both_inputs(row: Compose) -> None:
+    """As 8,000 items are to `family_linear_8000` and to the models of that size: 100 here, some without a title."""
+    linear, model = (load_data(row(name)) for name in ("family_linear_8000", "ablation_full"))
+    assert linear.fingerprint == model.fingerprint
+    assert linear.ids == model.ids
+    for one, other in zip(linear.split.parts().values(), model.split.parts().values(), strict=True):
+        titled = [item for item in other if model.raw_titles[item] is not None]
+        assert one.tolist() == titled
+
+
+def test_ablations_cover_every_choice() -> None:
+    assert set(CHOICES) == set(ABLATIONS) - {"ablation_full"}
 
 
 def test_rows_cover_four_splits_by_a_baseline_and_a_model() -> None:
@@ -78,11 +141,23 @@ def test_rows_cover_four_splits_by_a_baseline_and_a_model() -> None:
     assert {f"{split}_{system}" for split in splits for system in ("linear", "wide_and_deep")} < set(ROWS)
 
 
+TOGETHER = ("articleType", "subCategory", "masterCategory")
+
+
+def trained_on(config: TrainConfig) -> set[tuple[str, ...]]:
+    """The combinations of classes that the training rows hold."""
+    data = load_data(config)
+    columns = [data.items.labels[name][data.split.train] for name in TOGETHER]
+    names = [data.spaces[name].every_class for name in TOGETHER]
+    return {tuple(every[label] for every, label in zip(names, row, strict=True)) for row in zip(*columns, strict=True)}
+
+
 @pytest.mark.parametrize("name", ["family_words", "year_linear"])
 def test_a_baseline_row_writes_figures_that_scikit_learn_finds_in_its_answers(
     row: Compose, tmp_path: Path, name: str
 ) -> None:
     assert "done in" in recorded(row(name))
+    known = trained_on(row(name))
     folder = tmp_path / name
     found, table = result(folder), pd.read_parquet(folder / "predictions.parquet")
     assert list(found["views"]) == ["title", "struck"]
@@ -97,6 +172,9 @@ def test_a_baseline_row_writes_figures_that_scikit_learn_finds_in_its_answers(
             assert figures["macro_f1"]["value"] == pytest.approx(
                 f1_score(true, answered, average="macro", zero_division=0)
             )
+        answers = zip(*(rows[f"{attribute}.answered"] for attribute in TOGETHER), strict=True)
+        share = np.mean([answer not in known for answer in answers])
+        assert scored["impossible"]["value"] == pytest.approx(share)
     linear = found["views"]["title"]["attributes"]["articleType"]["accuracy"]
     struck = found["views"]["struck"]["attributes"]["articleType"]["accuracy"]
     assert linear["value"] > struck["value"] + 0.2
@@ -120,7 +198,14 @@ def test_a_model_is_trained_once_and_scored_under_each_view(row: Compose, tagged
         assert figures["accuracy"]["value"] == pytest.approx(metrics["attributes"][name]["accuracy"])
         assert figures["macro_f1"]["value"] == pytest.approx(metrics["attributes"][name]["macro_f1"])
         assert 0 <= figures["calibration_error"] <= 1
+        assert figures["accepted"]["stated"] == metrics["attributes"][name]["target_accuracy"]
+        assert figures["accepted"]["share"]["value"] == pytest.approx(metrics["attributes"][name]["accepted"])
+        assert figures["accepted"]["accuracy"]["value"] == approx(metrics["attributes"][name]["accepted_accuracy"])
     assert found["views"]["both"]["exact_match"]["value"] == pytest.approx(metrics["exact_match"])
+    item = found["views"]["both"]["accepted"]
+    assert item["share"]["value"] == pytest.approx(metrics["item"]["accepted"])
+    assert item["accuracy"]["value"] == approx(metrics["item"]["accepted_accuracy"])
+    assert [scored["impossible"]["value"] for scored in found["views"].values()] == [0, 0, 0, 0]
     table = pd.read_parquet(folder / "predictions.parquet").set_index("id")
     views = {view: rows["baseColour.confidence"] for view, rows in table.groupby("view")}
     assert not np.allclose(*(views[view].align(views["both"], "inner")[0] for view in ("picture", "struck")))

@@ -1,6 +1,7 @@
 """The tables show what was measured, at the size it was measured at, and nothing of the data becomes markup."""
 
 import json
+import math
 import re
 import runpy
 import sys
@@ -9,8 +10,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from made_up import CLASSES, ITEMS, WriteRow
 
+from fashionmt.benchmark.cells import difference
 from fashionmt.benchmark.page import LEFT, WIDE
 from fashionmt.benchmark.table import write_tables
 
@@ -84,10 +89,11 @@ def test_a_row_shows_figures_intervals_items_and_size(tmp_path: Path) -> None:
         "items": "100",
         "colour": "90.0 ±1.0",
         "all right": "60.0 ±1.0",
-        "colour, named": "50.0 ±1.0",
-        "colour, not named": "50.0 ±1.0",
-        "colour, none named": "50.0 ±1.0",
+        "impossible": "-",
     }
+    by_title = table(markdown, "shop, family split", "Accuracy by what the title names, %")
+    assert by_title[0][3:] == ["colour, named", "colour, not named", "colour, none named"]
+    assert by_title[1][3:] == ["50.0 ±1.0"] * 3
     assert table(markdown, "shop, family split", "Macro-F1, %")[1][-1] == "70.0 (68.0 to 72.0)"
     assert "calibration" not in markdown
 
@@ -166,16 +172,34 @@ def drawings(page: str) -> list[ElementTree.Element]:
 
 
 def test_each_attribute_is_drawn_with_its_intervals_in_place(tmp_path: Path) -> None:
+    """From an error of 0.3 to one of 0.1: their logarithms are an axis apart."""
     _, page = write(tmp_path, result("a", accuracy=estimate(0.75, 0.05)), result("b", accuracy=estimate(0.9, None)))
     (drawing,) = drawings(page)
     assert [float(dot.attrib["cx"]) for dot in drawing.iter("circle")] == pytest.approx(
-        [LEFT + WIDE * (0.75 - 0.7) / 0.3, LEFT + WIDE * (0.9 - 0.7) / 0.3], abs=0.1
+        [LEFT + WIDE * math.log(0.3 / 0.25) / math.log(3), LEFT + WIDE], abs=0.1
     )
     bars = [line for line in drawing.iter("line") if "stroke" in line.attrib]
-    assert [float(bars[0].attrib[x]) for x in ("x1", "x2")] == pytest.approx([LEFT, LEFT + WIDE / 3], abs=0.1)
+    places = [LEFT, LEFT + WIDE * math.log(0.3 / 0.2) / math.log(3)]
+    assert [float(bars[0].attrib[x]) for x in ("x1", "x2")] == pytest.approx(places, abs=0.1)
     assert bars[1].attrib["x1"] == bars[1].attrib["x2"]
     told = [text.text for text in drawing.iter("text")]
-    assert {"colour", "title: a", "75.0", "title: b", "90.0"} <= set(told)
+    assert {"colour", "title: a", "75.0", "title: b", "90.0", "70", "80"} <= set(told)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 0.9996, 1.0])
+def test_any_share_has_a_place_on_the_axis(tmp_path: Path, value: float) -> None:
+    _, page = write(tmp_path, result("a", accuracy=estimate(value, None)), result("b", accuracy=estimate(value, None)))
+    places = [float(dot.attrib["cx"]) for dot in drawings(page)[0].iter("circle")]
+    assert places[0] == places[1]
+    assert LEFT <= places[0] <= LEFT + WIDE
+
+
+def test_a_label_that_is_too_long_is_cut_and_told_in_full_beside_it(tmp_path: Path) -> None:
+    _, page = write(tmp_path, result("net", system="n" * 200))
+    (label,) = [text for text in drawings(page)[0].iter("text") if str(text.text).startswith("title: n")]
+    assert str(label.text).endswith("n…")
+    assert len(str(label.text)) < 60
+    assert [title.text for title in label.iter("title")] == [f"title: {'n' * 200}"]
 
 
 def test_a_system_of_several_splits_is_drawn_by_split(tmp_path: Path) -> None:
@@ -185,6 +209,131 @@ def test_a_system_of_several_splits_is_drawn_by_split(tmp_path: Path) -> None:
     told = [text.text for text in drawings(by_split)[0].iter("text")]
     assert {"family, title: net", "time, title: net"} <= set(told)
     assert not any(str(text).endswith(": c") for text in told)
+
+
+FAMILY = "shop, family split"
+THRESHOLDS = {
+    "heads": {name: {"target_accuracy": 0.9, "confidence": 0.3} for name in CLASSES},
+    "item": {"target_accuracy": 0.75, "confidence": None},
+}
+
+
+def rendered(folder: Path) -> str:
+    return write_tables(folder)[0].read_text()
+
+
+def share_right(folder: Path, name: str, view: str) -> float:
+    found = pd.read_parquet(folder / "predictions.parquet").query("view == @view")
+    return float((found[f"{name}.true"] == found[f"{name}.answered"]).mean())
+
+
+def number(cell: str) -> float:
+    return float(cell.strip("*").split(" ")[0])
+
+
+def test_models_are_set_against_the_linear_model_of_the_same_items(write_row: WriteRow, tmp_path: Path) -> None:
+    linear = write_row("linear", ("title", "struck"), 0.5, baseline="linear", system="TF-IDF + LinearSVC")
+    net = write_row("net", ("picture", "title", "both", "struck"), 0.95, seed=1)
+    write_row("small", right=0.9, data_fingerprint="of a subset")
+    write_row("pictures", ("picture",))
+    markdown = rendered(tmp_path)
+    header, *rows = table(markdown, FAMILY, "Against TF-IDF + LinearSVC: accuracy, points")
+    assert header == ["view", "system", "size", "items", "colour", "kind", "all right", "colour, none named"]
+    assert [row[:2] for row in rows] == [["both", "net, seed 1"], ["title", "net, seed 1"]]
+    fewer = table(markdown, FAMILY, "Against TF-IDF + LinearSVC: fewer errors, %")[1:]
+    for row, other in zip(rows, fewer, strict=True):
+        for name, cell, errors in zip(CLASSES, row[4:], other[4:], strict=False):
+            ours, theirs = share_right(net, name, row[0]), share_right(linear, name, "title")
+            assert number(cell) == pytest.approx(100 * (ours - theirs), abs=0.05)
+            assert number(errors) == pytest.approx(100 * (1 - (1 - ours) / (1 - theirs)), abs=0.5)
+            assert re.fullmatch(r"\*\*\+.* to .*\)\*\*", cell)
+            assert errors.startswith("**")
+    assert "LinearSVC answered the same items: small (700 rows, 3 epochs)." in markdown
+
+
+def test_without_a_linear_model_there_is_a_note_and_no_table(write_row: WriteRow, tmp_path: Path) -> None:
+    write_row("net")
+    markdown = rendered(tmp_path)
+    assert "answered the same items: net" in markdown
+    assert "| view | system | size | items | colour | kind | all right |\n" not in markdown
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "strong"), [(0.01, 0.03, True), (-0.03, -0.01, True), (-0.01, 0.03, False), (0.0, 0.02, False)]
+)
+def test_a_difference_stands_out_where_its_interval_leaves_out_0(low: float, high: float, strong: bool) -> None:
+    told = difference({"value": (low + high) / 2, "low": low, "high": high})
+    assert (type(told) is not str) == strong
+    assert told[0] in "+-"
+
+
+def test_ablations_stand_apart_as_differences_from_their_reference(write_row: WriteRow, tmp_path: Path) -> None:
+    views = ("picture", "both", "struck")
+    full = write_row("ablation_full", views, 0.9, system="full recipe")
+    less = write_row("ablation_less", views, 0.5, seed=1, reference="ablation_full", system="less of it")
+    write_row("ablation_lost", views, reference="ablation_full", data_fingerprint="b")
+    write_row("ablation_odd", views, reference="none such")
+    markdown = rendered(tmp_path)
+    title = "Differences from ablation_full (700 rows, 3 epochs) under both, points"
+    header, reference, row = table(markdown, f"Ablations: {FAMILY}", title)
+    assert header[:6] == ["row", "choice", *CLASSES, "all right", "colour, none named"]
+    assert header[6:] == ["struck, mean", "picture, mean", "impossible, %", "training, s"]
+    assert reference[:2] == ["ablation_full", "full recipe"]
+    assert number(reference[2]) == pytest.approx(100 * share_right(full, "colour", "both"), abs=0.05)
+    assert row[:2] == ["ablation_less", "less of it, seed 1"]
+    for name, cell in zip(CLASSES, row[2:], strict=False):
+        expected = share_right(less, name, "both") - share_right(full, name, "both")
+        assert number(cell) == pytest.approx(100 * expected, abs=0.05)
+    for view, place in {"struck": 6, "picture": 7}.items():
+        means = [np.mean([share_right(folder, name, view) for name in CLASSES]) for folder in (less, full)]
+        assert number(row[place]) == pytest.approx(100 * (means[0] - means[1]), abs=0.05)
+        assert number(reference[place]) == pytest.approx(100 * means[1], abs=0.05)
+    assert "not finished on the same items: ablation_lost, ablation_odd." in markdown
+    systems = {row[1] for row in table(markdown, FAMILY, "Accuracy, %")[1:]}
+    assert systems == {"full recipe"}
+
+
+def test_thresholds_are_shown_with_what_they_keep_of_their_promise(write_row: WriteRow, tmp_path: Path) -> None:
+    folder = write_row("net", ("picture", "both"), thresholds=THRESHOLDS)
+    write_row("linear", baseline="linear")
+    markdown = rendered(tmp_path)
+    header, row = table(markdown, FAMILY, "Accepted at the threshold, % of items")
+    assert header == ["view", "system", "size", *CLASSES, "item"]
+    found = pd.read_parquet(folder / "predictions.parquet").query("view == 'both'")
+    accepted = found[found["colour.confidence"] >= 0.3]
+    assert row[:2] == ["both", "net"]
+    assert number(row[3]) == pytest.approx(100 * len(accepted) / ITEMS, abs=0.05)
+    assert row[5] == "0.0 ±0.0"
+    _, right = table(markdown, FAMILY, "Right among the accepted, % (stated)")
+    share = (accepted["colour.true"] == accepted["colour.answered"]).mean()
+    assert number(right[3]) == pytest.approx(100 * share, abs=0.05)
+    assert right[3].endswith(" (90)")
+    assert right[5] == "- (75)"
+
+
+def test_weighted_figures_and_impossible_answers_have_their_places(write_row: WriteRow, tmp_path: Path) -> None:
+    folder = write_row("net")
+    markdown = rendered(tmp_path)
+    found = pd.read_parquet(folder / "predictions.parquet")
+    header, row = table(markdown, FAMILY, "Accuracy, %")
+    assert number(dict(zip(header, row, strict=True))["impossible"]) == pytest.approx(
+        100 * (1 - found["possible"].astype(float).mean()), abs=0.05
+    )
+    (_, row) = table(markdown, FAMILY, "Precision / recall / F1, weighted by class, %")
+    assert number(row[3].split(" / ")[1]) == pytest.approx(100 * share_right(folder, "colour", "title"), abs=0.05)
+
+
+def test_seeds_have_one_line_and_their_spread_a_table(write_row: WriteRow, tmp_path: Path) -> None:
+    folders = [write_row("net", right=right, seed=seed) for seed, right in enumerate((0.5, 0.7, 0.9))]
+    write_row("alone")
+    markdown = rendered(tmp_path)
+    assert [row[1] for row in table(markdown, FAMILY, "Accuracy, %")[1:]] == ["alone", "net, mean of 3 seeds"]
+    (_, row) = table(markdown, FAMILY, "Standard deviation of accuracy over seeds, points")
+    rights = [share_right(folder, "colour", "title") for folder in folders]
+    assert number(row[3]) == pytest.approx(100 * np.std(rights, ddof=1), abs=0.05)
+    cost = table(markdown, FAMILY, "Size and cost")[2]
+    assert cost[:3] == ["net", "net", "0 1 2"]
+    assert cost[-2:] == ["61", "2"]
 
 
 def test_no_row_at_all_is_a_table_all_the_same(tmp_path: Path) -> None:
