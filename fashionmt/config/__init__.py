@@ -14,9 +14,23 @@ from fashionmt.config.data import (
     PreprocessConfig,
     SplitConfig,
 )
-from fashionmt.config.model import FusionConfig, ImageTowerConfig, ModelConfig, TextTowerConfig, WidePathConfig
+from fashionmt.config.model import (
+    ClipConfig,
+    FusionConfig,
+    ImageTowerConfig,
+    ModelConfig,
+    TextTowerConfig,
+    WidePathConfig,
+)
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
-from fashionmt.config.training import LossConfig, OptimConfig, ThresholdConfig, TrainConfig, TrainerConfig
+from fashionmt.config.training import (
+    ContrastConfig,
+    LossConfig,
+    OptimConfig,
+    ThresholdConfig,
+    TrainConfig,
+    TrainerConfig,
+)
 
 __all__ = [
     "BASELINES",
@@ -24,7 +38,9 @@ __all__ = [
     "AttributeConfig",
     "AugmentConfig",
     "BenchmarkConfig",
+    "ClipConfig",
     "ColumnsConfig",
+    "ContrastConfig",
     "DataConfig",
     "FusionConfig",
     "ImageTowerConfig",
