@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.config import (
+    ClipConfig,
     FusionConfig,
     ImageTowerConfig,
     ModelConfig,
@@ -257,6 +258,8 @@ def _number(what: str, value: Any, positive: bool = False) -> float:
 def _model_config(stored: Mapping[str, Any]) -> ModelConfig:
     parts: dict[str, Any] = dict(stored)
     kinds = {"image": ImageTowerConfig, "text": TextTowerConfig, "wide": WidePathConfig, "fusion": FusionConfig}
+    if parts.get("clip") is not None:  # bundles from before it have no such key
+        kinds["clip"] = ClipConfig
     for name, kind in kinds.items():
         parts[name] = kind(**parts[name]) if parts[name] is not None else None
     return ModelConfig(**parts)
@@ -264,8 +267,8 @@ def _model_config(stored: Mapping[str, Any]) -> ModelConfig:
 
 def _titles(folder: Path, config: ModelConfig) -> TitleEncoder:
     return TitleEncoder(
-        _tokenizer(folder / TOKENIZER) if config.text is not None else None,
-        _ngrams(folder / NGRAMS) if config.wide or (config.text and config.text.reads_ngrams) else None,
+        _tokenizer(folder / TOKENIZER) if "text" in config.modalities else None,
+        _ngrams(folder / NGRAMS) if config.ngram_min_count is not None else None,
     )
 
 

@@ -69,7 +69,7 @@ def _benchmark_row(composed: DictConfig) -> None:
 
 def _train_in(root: Path, config: TrainConfig) -> None:
     # Imported here: `--help` and a misspelt key must not wait for torch.
-    from fashionmt.training import RunFolder, run_training, settle
+    from fashionmt.training import RunFolder, print_pretrained, run_pretraining, run_training, settle
 
     _quiet_libraries()
     folder = RunFolder(_relative(root))
@@ -81,7 +81,12 @@ def _train_in(root: Path, config: TrainConfig) -> None:
     else:
         config = settle(config)
         folder.claim(to_yaml(config))
-    run_training(config, folder, build_loggers(config.logger, folder.root), resume)
+    loggers = build_loggers(config.logger, folder.root)
+    if config.contrast is not None:
+        if metrics := run_pretraining(config, folder, loggers, resume):
+            print_pretrained(config, folder, metrics)
+        return
+    run_training(config, folder, loggers, resume)
     sys.stdout.write(f"bundle: {folder.bundle}\n")
 
 
@@ -113,7 +118,7 @@ def _quiet_libraries() -> None:
     import logging
     import warnings
 
-    for name in ("pytorch_lightning", "lightning", "lightning.pytorch", "transformers"):
+    for name in ("pytorch_lightning", "lightning", "lightning.pytorch", "transformers", "huggingface_hub"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if not os.environ.get(DEBUG):
         warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning|torch|transformers)")
@@ -127,6 +132,8 @@ def _run(main: Callable[[], None]) -> None:
     register_resolvers()
     # Hydra would print its own errors in several lines and exit with 1.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    if not sys.stderr.isatty():  # read when they are imported, by huggingface_hub and transformers
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     with _one_line_errors():
         main()
 

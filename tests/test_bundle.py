@@ -22,6 +22,8 @@ from tiny import (
     one_thread,
     random_batch,
     save_tiny_bert,
+    save_tiny_clip,
+    save_tiny_towers,
     tiny_config,
     tiny_spaces,
     tiny_tagger,
@@ -30,17 +32,17 @@ from tiny import (
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.bundle import Bundle, read_bundle, save_bundle
-from fashionmt.config import PreprocessConfig, TextTowerConfig
+from fashionmt.config import ClipConfig, PreprocessConfig, TextTowerConfig
 from fashionmt.data import ColumnMap, TitleEncoder
 from fashionmt.data.tabular import CategoricalColumn, NumericColumn, TabularEncoder
 from fashionmt.decoding import Decoder, Threshold, Thresholds
 from fashionmt.errors import UserError
-from fashionmt.model import pretrained_tokenizer
+from fashionmt.model import clip_tokenizer, pretrained_tokenizer
 from fashionmt.taxonomy import Taxonomy
 
 _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
 
-KINDS = ("both", "image", "text", "gated", "late", "pretrained", "wide", "tfidf", "tabular")
+KINDS = ("both", "image", "text", "gated", "late", "pretrained", "wide", "tfidf", "tabular", "clip", "towers")
 Json = dict[str, Any]
 TABULAR = TabularEncoder(
     {
@@ -65,6 +67,11 @@ def _bundle(kind: str, tmp_path: Path) -> Bundle:
         save_tiny_bert(tmp_path / "bert")
         config.text = TextTowerConfig(pretrained=str(tmp_path / "bert"), max_tokens=12)
         titles = TitleEncoder(pretrained_tokenizer(str(tmp_path / "bert"), 12), None)
+    if kind in ("clip", "towers"):
+        save_tiny_clip(tmp_path / kind) if kind == "clip" else save_tiny_towers(tmp_path / kind)
+        config = replace(config, image=None, text=None, clip=ClipConfig(str(tmp_path / kind)))
+        config.fusion.kind = "average"
+        titles = TitleEncoder(clip_tokenizer(config.clip), None)
     tabular = TABULAR if kind == "tabular" else TabularEncoder({})
     tagger = tiny_tagger(config, columns=tabular.sizes())
     if tagger.image is not None:
@@ -190,7 +197,7 @@ def test_the_decoder_is_made_of_all_its_parts(saved: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["both", "image", "pretrained"])
+@pytest.mark.parametrize("kind", ["both", "image", "pretrained", "clip", "towers"])
 def test_what_was_read_is_written_as_the_same_bytes(kind: str, tmp_path: Path) -> None:
     save_bundle(replace(_bundle(kind, tmp_path), **DECIDED), tmp_path / "first")
     save_bundle(read_bundle(tmp_path / "first"), tmp_path / "second")
@@ -199,6 +206,39 @@ def test_what_was_read_is_written_as_the_same_bytes(kind: str, tmp_path: Path) -
     titles = {"tokenizer.json"} if kind != "image" else set()
     titles |= {"ngrams.safetensors"} if kind in ("wide", "tfidf") else set()
     assert first.keys() == {"model.safetensors", "bundle.json", "README.md"} | titles
+
+
+@pytest.mark.parametrize("kind", ["clip", "towers"])
+def test_a_clip_bundle_no_longer_needs_the_folder_it_began_with(kind: str, tmp_path: Path) -> None:
+    save_bundle(_bundle(kind, tmp_path), tmp_path / "bundle")
+    (tmp_path / kind).rename(tmp_path / "elsewhere")
+    assert read_bundle(tmp_path / "bundle").tagger.modalities == ("image", "text")
+
+
+def test_a_bundle_from_before_clip_is_read(saved: Path) -> None:
+    def older(described: Json) -> None:
+        del described["model"]["clip"], described["model"]["fusion"]["image_share"]
+
+    _describe(saved, older)
+    assert read_bundle(saved).tagger.config.clip is None
+
+
+@pytest.mark.parametrize("kind", ["text", "clip", "towers"])
+def test_a_kernel_that_a_bundle_names_is_not_fetched(kind: str, tmp_path: Path) -> None:
+    """transformers takes a repository of the hub for `attn_implementation`, and would run its code."""
+    save_bundle(_bundle(kind, tmp_path), tmp_path / "bundle")
+
+    def name_one(described: Json) -> None:
+        shapes = described["text_encoder"]
+        for stored in (shapes["image"], shapes["text"]) if kind != "text" else ({"encoder": shapes},):
+            if isinstance(stored.get("encoder"), dict):
+                stored["encoder"] |= dict.fromkeys(("attn_implementation", "_attn_implementation"), "nobody/kernel")
+
+    _describe(tmp_path / "bundle", name_one)
+    tagger = read_bundle(tmp_path / "bundle").tagger
+    configs = [module.config for module in tagger.modules() if hasattr(module, "config") and module is not tagger]
+    assert configs
+    assert not [config for config in configs if "nobody" in str(config._attn_implementation)]
 
 
 def test_a_pretrained_bundle_no_longer_needs_the_folder_it_began_with(tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ import pytest
 from fashionmt import config as schema
 from fashionmt.config import (
     AttributeConfig,
+    BenchmarkConfig,
+    ClipConfig,
+    ContrastConfig,
     DataConfig,
     FusionConfig,
     ImageTowerConfig,
@@ -23,6 +26,7 @@ from fashionmt.config import (
     ThresholdConfig,
     TrainConfig,
     TrainerConfig,
+    WidePathConfig,
 )
 from fashionmt.errors import UserError
 
@@ -42,6 +46,8 @@ RANGES: list[tuple[type, str, str, float, float]] = [
     (FusionConfig, "model.fusion", "size", 1, 100_000),
     (FusionConfig, "model.fusion", "heads", 1, 1000),
     (FusionConfig, "model.fusion", "dropout", 0, 0.95),
+    (FusionConfig, "model.fusion", "image_share", 0.01, 0.99),
+    (ContrastConfig, "contrast", "size", 1, 100_000),
     (LossConfig, "loss", "cap", 1, 1e9),
     (LossConfig, "loss", "beta", 0, 0.9999999),
     (LossConfig, "loss", "label_smoothing", 0, 0.9),
@@ -69,6 +75,7 @@ CHOICES: list[tuple[Callable[..., Any], str, str, tuple[str, ...]]] = [
     (lambda **given: _data(**given), "data", "kind", ("files", "sample")),
     (lambda **given: _data(**given), "data", "rare", ("mask", "other")),
     (TextTowerConfig, "model.text", "kind", ("bert", "lstm", "ngram", "tfidf")),
+    (lambda **given: ClipConfig("some/clip", **given), "model.clip", "train", ("none", "all")),
     (LossConfig, "loss", "class_weights", ("none", "inverse", "sqrt_inverse", "effective_number")),
     (
         lambda **given: LossConfig(class_weights="none", **given),
@@ -87,7 +94,7 @@ def _data(**given: Any) -> DataConfig:
 
 
 def _train(**given: Any) -> TrainConfig:
-    return TrainConfig(data=_data(), model=ModelConfig(image=ImageTowerConfig()), **given)
+    return TrainConfig(**{"data": _data(), "model": ModelConfig(image=ImageTowerConfig()), **given})
 
 
 def _refusal(make: Callable[..., Any], **given: Any) -> str:
@@ -185,6 +192,39 @@ def test_a_fusions_size_that_the_heads_do_not_divide_is_refused_where_there_are_
 
 def test_a_model_without_a_tower_is_refused() -> None:
     assert _refusal(ModelConfig).startswith("model: neither model.image nor model.text is set")
+
+
+def test_clip_makes_both_towers_and_no_third() -> None:
+    clip = ClipConfig("some/clip")
+    assert ModelConfig(clip=clip, wide=WidePathConfig()).modalities == ("image", "text")
+    for tower in ({"image": ImageTowerConfig()}, {"text": TextTowerConfig()}):
+        assert _refusal(ModelConfig, clip=clip, **tower).startswith("model.clip: makes both towers")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ModelConfig(image=ImageTowerConfig()),
+        ModelConfig(text=TextTowerConfig()),
+        ModelConfig(image=ImageTowerConfig(), text=TextTowerConfig(kind="lstm")),
+        ModelConfig(image=ImageTowerConfig(), text=TextTowerConfig(), wide=WidePathConfig()),
+        ModelConfig(clip=ClipConfig("some/clip")),
+    ],
+    ids=["no title", "no picture", "lstm", "wide", "clip"],
+)
+def test_contrast_is_of_a_picture_tower_and_a_bert(model: ModelConfig) -> None:
+    assert _refusal(_train, contrast=ContrastConfig(), model=model).startswith("contrast: pretrains a picture tower")
+
+
+def test_contrast_keeps_no_colour_branch_and_is_no_row_of_the_benchmark() -> None:
+    both = ModelConfig(image=ImageTowerConfig(), text=TextTowerConfig())
+    colours = ModelConfig(image=ImageTowerConfig(colour_statistics=True), text=TextTowerConfig())
+    message = _refusal(_train, contrast=ContrastConfig(), model=colours)
+    assert message.startswith("model.image.colour_statistics=true: ")
+    row = BenchmarkConfig(row="some_row")
+    message = _refusal(_train, contrast=ContrastConfig(), model=both, benchmark=row)
+    assert message.startswith("benchmark.row=some_row: ")
+    assert _train(contrast=ContrastConfig(), model=both).contrast == ContrastConfig(256)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +342,7 @@ def test_a_tower_starts_trained_where_it_has_weights(tower: Any, trained: bool) 
 def test_no_default_is_shared() -> None:
     """Two configs of a kind share no list, dict or section: changing one must not change the other."""
     for kind in (value for value in vars(schema).values() if is_dataclass(value) and isinstance(value, type)):
-        if kind in (TrainConfig, DataConfig, ModelConfig):
+        if kind in (TrainConfig, DataConfig, ModelConfig, ClipConfig):
             continue  # they have fields without a default; made by hand below
         _assert_nothing_shared(kind(), kind())
     _assert_nothing_shared(_train(), _train())

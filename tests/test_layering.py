@@ -34,7 +34,7 @@ DOORS = {
     "hydra": ("hydra_bridge.py", "cli.py"),
     "omegaconf": ("hydra_bridge.py", "cli.py"),
     "wandb": ("training/tracking.py",),
-    "transformers": ("model/bert_tower.py",),
+    "transformers": ("model/bert_tower.py", "model/clip_towers.py", "model/pretrained.py"),
     **dict.fromkeys(("pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"), ()),
 }
 """A library -> the files, or folders, of the package that may import it."""

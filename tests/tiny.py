@@ -1,12 +1,13 @@
 """The smallest things that are still whole: a tagger, a batch, a dataset, a pretrained encoder's folder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
+from tokenizers import pre_tokenizers
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch
@@ -18,7 +19,7 @@ from fashionmt.data.picture_cache import NO_ROW, PictureCache
 from fashionmt.data.tabular import TabularArrays
 from fashionmt.data.titles import EncodedTitles
 from fashionmt.data.tokens import TokenArrays
-from fashionmt.model import Tagger, build_tagger
+from fashionmt.model import Tagger, TwoTowers, build_tagger, build_two_towers, save_towers
 from fashionmt.model.tagger import NO_COLUMNS, TabularSizes
 
 CLASSES = {"colour": 4, "season": 3}
@@ -133,6 +134,38 @@ def save_tiny_bert(folder: Path, dtype: torch.dtype = torch.float32) -> None:
     )
     transformers.BertModel(sizes).to(dtype).save_pretrained(folder)
     transformers.BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}).save_pretrained(folder)
+
+
+def save_tiny_clip(folder: Path) -> None:
+    """A folder as the hub would give it: a CLIP of 32 x 32 pixels and 20 tokens, and a byte-level BPE of two merges."""
+    torch.manual_seed(0)
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [("r", "e"), ("re", "d</w>")]
+    pieces = [*letters, *(f"{letter}</w>" for letter in letters), *(a + b for a, b in merges)]
+    vocabulary = {piece: i for i, piece in enumerate([*pieces, "<|startoftext|>", "<|endoftext|>"])}
+    transformers.CLIPTokenizer(vocab=vocabulary, merges=merges).save_pretrained(folder)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    end = vocabulary["<|endoftext|>"]
+    marks = {"bos_token_id": end - 1, "eos_token_id": end, "pad_token_id": end}
+    config = transformers.CLIPConfig(
+        text_config={**sizes, **marks, "vocab_size": len(vocabulary), "max_position_embeddings": 20},
+        vision_config={**sizes, "image_size": 32, "patch_size": 8},
+        projection_dim=12,
+    )
+    transformers.CLIPModel(config).save_pretrained(folder)
+    transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32).save_pretrained(folder)
+
+
+def save_tiny_towers(folder: Path, ids: Sequence[str] = ("1", "2")) -> TwoTowers:
+    """What pretraining leaves, and the towers in it: a ResNet and a BERT of random weights, learned from `ids`."""
+    torch.manual_seed(0)
+    text = TextTowerConfig(hidden_size=16, layers=1, heads=2, max_tokens=12, dropout=0.0)
+    tokenizer = tiny_titles().tokenizer
+    assert tokenizer is not None
+    model = ModelConfig(image=ImageTowerConfig(), text=text)
+    towers = build_two_towers(model, 8, VOCABULARY).eval()
+    save_towers(towers, tokenizer, 12, ("sample", list(ids)), {}, folder)
+    return towers
 
 
 def one_thread() -> Iterator[None]:

@@ -14,10 +14,24 @@ from fashionmt.config.data import (
     PreprocessConfig,
     SplitConfig,
 )
-from fashionmt.config.model import FusionConfig, ImageTowerConfig, ModelConfig, TextTowerConfig, WidePathConfig
+from fashionmt.config.model import (
+    ClipConfig,
+    FusionConfig,
+    ImageTowerConfig,
+    ModelConfig,
+    TextTowerConfig,
+    WidePathConfig,
+)
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
 from fashionmt.config.tabular import TabularColumnConfig
-from fashionmt.config.training import LossConfig, OptimConfig, ThresholdConfig, TrainConfig, TrainerConfig
+from fashionmt.config.training import (
+    ContrastConfig,
+    LossConfig,
+    OptimConfig,
+    ThresholdConfig,
+    TrainConfig,
+    TrainerConfig,
+)
 
 __all__ = [
     "BASELINES",
@@ -25,7 +39,9 @@ __all__ = [
     "AttributeConfig",
     "AugmentConfig",
     "BenchmarkConfig",
+    "ClipConfig",
     "ColumnsConfig",
+    "ContrastConfig",
     "DataConfig",
     "FusionConfig",
     "ImageTowerConfig",

@@ -90,6 +90,19 @@ class TextTowerConfig:
 
 
 @dataclass
+class ClipConfig:
+    """Both towers at once: encoders of pictures and of titles that were trained to meet in one space."""
+
+    source: str
+    """A CLIP model by hub name or local folder, or the `towers` folder of `experiment=pretrain_clip`."""
+    train: str = "none"
+    """`none`: the encoders stay as they are; `all`: they learn, at `optim.pretrained_learning_rate`."""
+
+    def __post_init__(self) -> None:
+        check_choice("model.clip.train", self.train, ("none", "all"))
+
+
+@dataclass
 class WidePathConfig:
     """A linear path from the title's words and spellings to the logits, beside the towers."""
 
@@ -110,11 +123,16 @@ class FusionConfig:
     kind: str = "concat"
     """A name in `model.fusion.FUSIONS`, which checks it."""
     size: int = 512
+    """Of that vector; of `average` it is that of the towers."""
     heads: int = 4
     """Attention heads of `cross_attention`."""
     dropout: float = 0.2
+    image_share: float | None = None
+    """Of `average`: how much the picture counts, and the title the rest; null learns it."""
 
     def __post_init__(self) -> None:
+        if self.image_share is not None:
+            check_range("model.fusion.image_share", self.image_share, 0.01, 0.99)
         check_range("model.fusion.size", self.size, 1, 1e5)
         check_range("model.fusion.heads", self.heads, 1, 1e3)
         check_range("model.fusion.dropout", self.dropout, 0, 0.95)
@@ -129,6 +147,8 @@ class ModelConfig:
 
     image: ImageTowerConfig | None = None
     text: TextTowerConfig | None = None
+    clip: ClipConfig | None = None
+    """In place of `image` and `text`."""
     wide: WidePathConfig | None = None
     fusion: FusionConfig = field(default_factory=FusionConfig)
     views: str = "dropped"
@@ -147,17 +167,32 @@ class ModelConfig:
     """The share of items that train without their `data.tabular` columns, whatever else they have."""
 
     def __post_init__(self) -> None:
-        if self.image is None and self.text is None:
+        if self.clip is not None and (self.image is not None or self.text is not None):
+            raise UserError("model.clip", "makes both towers", "Set model.image=null and model.text=null")
+        if not self.modalities:
             raise UserError("model", "neither model.image nor model.text is set", "Choose at least one tower")
-        if self.wide is not None and self.text is None:
+        if self.wide is not None and "text" not in self.modalities:
             raise UserError("model.wide", "reads titles, and this model reads none", "Set model.wide=null")
         check_choice("model.views", self.views, ("dropped", "all"))
         check_range("model.view_weight", self.view_weight, 0, 100)
         check_range("model.struck_weight", self.struck_weight, 0, 100)
-        if self.struck_weight > 0 and self.text is None:
+        if self.struck_weight > 0 and "text" not in self.modalities:
             wrong = "strikes words from titles, and this model reads none"
             raise UserError(f"model.struck_weight={self.struck_weight}", wrong, "Set it to 0")
         check_range("model.drop_image + model.drop_title", self.drop_image + self.drop_title, 0, 0.9)
         check_range("model.drop_image", self.drop_image, 0, 0.9)
         check_range("model.drop_title", self.drop_title, 0, 0.9)
         check_range("model.drop_tabular", self.drop_tabular, 0, 0.9)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The inputs that its towers read: of `image` and `text`."""
+        towers = {"image": self.image or self.clip, "text": self.text or self.clip}
+        return tuple(name for name, tower in towers.items() if tower is not None)
+
+    @property
+    def ngram_min_count(self) -> int | None:
+        """How many training titles must hold an n-gram; None where none are read."""
+        if self.wide is not None:
+            return self.wide.min_count
+        return self.text.min_count if self.text is not None and self.text.reads_ngrams else None

@@ -132,6 +132,17 @@ class ThresholdConfig:
 
 
 @dataclass
+class ContrastConfig:
+    """Of two towers that learn which title belongs to which picture."""
+
+    size: int = 256
+    """Of the space in which they meet."""
+
+    def __post_init__(self) -> None:
+        check_range("contrast.size", self.size, 1, 1e5)
+
+
+@dataclass
 class TrainConfig:
     """Everything `train.py` reads."""
 
@@ -150,9 +161,25 @@ class TrainConfig:
     """Train and evaluate on the first families that hold this many rows: a quick look at a large catalogue."""
     resume: str | None = None
     """The folder of a killed run to continue."""
+    contrast: ContrastConfig | None = None
+    """Not a tagger is trained, but its two towers, on the catalogue's own pairs; null: a tagger."""
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, 0, MAX_SEED)
         if self.limit_items is not None:
             check_range("limit_items", self.limit_items, 1, 1e12)
+        if self.contrast is not None:
+            self._check_contrast()
+
+    def _check_contrast(self) -> None:
+        """What is kept of such a run are a torchvision network and an encoder that transformers reads."""
+        model = self.model
+        if model.image is None or model.text is None or model.text.kind != "bert" or model.wide is not None:
+            repair = "Use model=image_text with model/text=bert_small or bert_pretrained"
+            raise UserError("contrast", "pretrains a picture tower and a BERT, and nothing else", repair)
+        if model.image.colour_statistics:
+            wrong = "learned beside the network, and only the network would be kept"
+            raise UserError("model.image.colour_statistics=true", wrong, "Set it in the run that uses the towers")
+        if self.benchmark.row is not None:
+            raise UserError(f"benchmark.row={self.benchmark.row}", "a row tags, and contrast does not", "Leave one out")

@@ -3,16 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import torch
 import transformers
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from fashionmt.batch import Batch
 from fashionmt.config import TextTowerConfig
-from fashionmt.errors import UserError
-from fashionmt.model.pooling import masked_mean
+from fashionmt.model.pooling import attended, masked_mean
+from fashionmt.model.pretrained import PretrainedSource, shape_alone
 
 WITH_POOLER = ("albert", "bert", "camembert", "mpnet", "roberta", "xlm-roberta")
 FAMILY = (*WITH_POOLER, "distilbert", "electra")
@@ -30,10 +28,8 @@ class BertTower(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """float (B, size)."""
-        # A row with no real token would attend to nothing and give NaN; its first padding is read, then masked out.
-        attended = batch.token_mask.clone()
-        attended[:, 0] = True
-        states = self.encoder(input_ids=batch.token_ids, attention_mask=attended.long()).last_hidden_state
+        mask = attended(batch.token_mask).long()
+        states = self.encoder(input_ids=batch.token_ids, attention_mask=mask).last_hidden_state
         return masked_mean(states, batch.token_mask)
 
     def shape(self) -> dict[str, Any]:
@@ -61,40 +57,28 @@ def build_encoder(config: TextTowerConfig, vocabulary: int) -> Any:
 
 def pretrained_tokenizer(name: str, max_tokens: int) -> Tokenizer:
     """The tokenizer of a pretrained encoder, cutting at `max_tokens`. Raises `UserError`."""
-    loaded = _from_pretrained(transformers.AutoTokenizer, name)
-    tokenizer: Tokenizer = loaded.backend_tokenizer
-    if set(tokenizer.get_vocab()) <= set(loaded.all_special_tokens):
-        # What transformers makes up where no tokenizer file lies: every word would be unknown.
-        raise UserError(f"model.text.pretrained={name}", "holds no tokenizer", "Add its tokenizer.json")
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    return tokenizer
+    return _source(name).tokenizer(max_tokens)
+
+
+def save_encoder(encoder: Any, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write a folder that `model.text.pretrained` reads: config.json, model.safetensors, tokenizer.json."""
+    encoder.save_pretrained(folder)
+    # By its plain class: a BertTokenizer would add [CLS] and [SEP], which the encoder may never have seen.
+    plain: Any = transformers.PreTrainedTokenizerFast
+    plain(tokenizer_object=tokenizer).save_pretrained(folder)
 
 
 def _pretrained_encoder(name: str) -> Any:
-    family = _from_pretrained(transformers.AutoConfig, name).model_type
+    source = _source(name)
+    family = source.load(transformers.AutoConfig).model_type
     if family not in FAMILY:
-        wrong = f"an encoder of the family {family!r}"
-        raise UserError(f"model.text.pretrained={name}", wrong, f"Use one of {', '.join(FAMILY)}")
-    # float32: transformers would keep the file's own type, and half precision does not train.
-    options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
-    encoder, found = _from_pretrained(transformers.AutoModel, name, **options, **_without_pooler(family))
-    if found["missing_keys"]:
-        wrong = f"its weights lack {min(found['missing_keys'])}, which would start random"
-        raise UserError(f"model.text.pretrained={name}", wrong, "Complete its model.safetensors")
-    return encoder
+        raise source.refusal(f"an encoder of the family {family!r}", f"Use one of {', '.join(FAMILY)}")
+    return source.load_whole(transformers.AutoModel, **_without_pooler(family))
 
 
-def _from_pretrained(kind: Any, name: str, **options: Any) -> Any:
-    """From a local folder or the hub: no code of theirs is run."""
-    try:
-        return kind.from_pretrained(name, local_files_only=Path(name).is_dir(), trust_remote_code=False, **options)
-    except (OSError, ValueError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
-        raise UserError(
-            f"model.text.pretrained={name}",
-            f"could not be loaded ({str(error).partition(chr(10))[0]})",
-            "Go online, name a local folder with config.json, tokenizer.json and model.safetensors, or set it to null",
-        ) from error
+def _source(name: str) -> PretrainedSource:
+    repair = "Go online, name a local folder with config.json, tokenizer.json and model.safetensors, or set it to null"
+    return PretrainedSource("model.text.pretrained", name, repair)
 
 
 def _without_pooler(family: str) -> dict[str, bool]:
@@ -107,6 +91,6 @@ def encoder_from_config(stored: dict[str, Any]) -> Any:
     family = stored.get("model_type")
     if family not in FAMILY:
         raise ValueError(f"text encoder of the family {family!r}")
-    config = transformers.AutoConfig.for_model(**stored)
+    config = transformers.AutoConfig.for_model(**shape_alone(stored))
     from_config: Any = transformers.AutoModel.from_config
     return from_config(config, trust_remote_code=False, **_without_pooler(family))

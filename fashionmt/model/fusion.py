@@ -4,11 +4,13 @@ Early fusions make one vector of them, late ones leave each modality to heads of
 (Baltrusaitis et al. 2019, arXiv:1705.09406). B items, M modalities, D fused features.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import reduce
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fashionmt.config import FusionConfig
@@ -123,6 +125,34 @@ class CrossAttentionFusion(EarlyFusion):
         return fused
 
 
+class AverageFusion(Fusion):
+    """The weighted average of unit vectors, as of CLIP's two embeddings: shares learned, or fixed by `image_share`.
+
+    An item that lacks an input is the other one's vector alone. All are lengthened by the root of D, so that features
+    are of the size that heads of other fusions read.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], config: FusionConfig) -> None:
+        super().__init__(sizes, config)
+        if len(set(sizes.values())) > 1:
+            given = ", ".join(f"{name} {size}" for name, size in sizes.items())
+            repair = "Use model=clip, towers of one size, or another fusion"
+            raise UserError("model.fusion.kind=average", f"the towers' features differ in size ({given})", repair)
+        self.size = next(iter(sizes.values()))
+        share = config.image_share
+        start = [1.0 if share is None else share if name == "image" else 1 - share for name in sizes]
+        self.shares = nn.Parameter(torch.tensor(start).log(), requires_grad=share is None)
+        """Before the softmax over what counts for the item; equal at the start."""
+
+    def forward(self, features: dict[str, Tensor], present: Present) -> Fused:
+        """See `Fusion.forward`."""
+        counts = consulted({name: present[name] for name in self.sizes})
+        there = torch.stack(list(counts.values()), dim=1)  # (B, M)
+        shares = torch.where(there, self.shares.float(), -torch.inf).softmax(1)
+        units = torch.stack([F.normalize(features[name].float(), dim=1) for name in self.sizes], dim=1)  # (B, M, D)
+        return Fused((shares.unsqueeze(2) * units).sum(1) * math.sqrt(self.size))
+
+
 class LateFusion(Fusion):
     """A hidden layer and heads for each modality, answers mixed by `LateHeads`.
 
@@ -169,6 +199,7 @@ FUSIONS: dict[str, type[Fusion]] = {
     "gated": GatedFusion,
     "product": ProductFusion,
     "cross_attention": CrossAttentionFusion,
+    "average": AverageFusion,
     "late": LateFusion,
     "hybrid": HybridFusion,
 }

@@ -66,6 +66,13 @@ def check_network(name: str) -> None:
     )
 
 
+def check_weights(config: ImageTowerConfig) -> None:
+    """Raise `UserError` where the file of its weights is not there."""
+    if config.weights is not None and not Path(config.weights).is_file():
+        repair = "Name a .safetensors or .pth state dict, or make one with `python train.py experiment=pretrain_clip`"
+        raise UserError(f"model.image.weights={config.weights}", "no such file", repair)
+
+
 def network_input(name: str) -> NetworkInput:
     """The normalisation of torchvision's own weights, and the smallest picture that fits."""
     weights = torchvision.models.get_model_weights(name).DEFAULT
@@ -82,6 +89,8 @@ def build_network(config: ImageTowerConfig, load_weights: bool) -> tuple[nn.Modu
     had or do not fit.
     """
     check_network(config.name)
+    if load_weights:
+        check_weights(config)
     download = load_weights and config.pretrained and config.weights is None
     network = _without_extras(_from_torchvision(config.name, download), _family(config.name))
     classifier, size = _cut(network)
@@ -150,8 +159,6 @@ def _cut(network: Any) -> tuple[str, int]:
 
 def _load(network: nn.Module, name: str, path: Path, thrown_away: tuple[str, ...]) -> None:
     """Load a local state dict but for the classifiers, which belong to its own classes."""
-    if not path.is_file():
-        raise UserError(f"model.image.weights={path}", "no such file", "Name a .safetensors or .pth state dict")
     try:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
         missing, unexpected = network.load_state_dict(_kept(state, name, thrown_away), strict=False)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fashionmt.config import ImageTowerConfig
 from fashionmt.model.colour_statistics import ColourBranch
-from fashionmt.model.image_networks import build_network, check_network, frozen_modules, network_input
+from fashionmt.model.image_networks import build_network, check_network, check_weights, frozen_modules, network_input
 
 
 class ImageTower(nn.Module):
@@ -24,7 +24,7 @@ class ImageTower(nn.Module):
     def __init__(self, config: ImageTowerConfig, load_weights: bool = True) -> None:
         """`load_weights` False builds the shape only, for a bundle whose own weights follow."""
         super().__init__()
-        self.starts_trained = config.starts_trained
+        self.name, self.starts_trained = config.name, config.starts_trained
         self.network, size = build_network(config, load_weights)
         # Measured on CPU cores at 80x60, bf16: ResNets 10 to 25 % faster than in the default layout, Inception 15 %,
         # VGG and EfficientNet 5 %.
@@ -78,5 +78,6 @@ class ImageTower(nn.Module):
 
 
 def check_image_tower(config: ImageTowerConfig) -> None:
-    """Raise `UserError` for a network that torchvision does not have."""
+    """Raise `UserError` for a network that torchvision does not have, and for weights whose file is not there."""
     check_network(config.name)
+    check_weights(config)

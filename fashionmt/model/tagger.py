@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from fashionmt.batch import Batch, TaggerOutput
 from fashionmt.config import ModelConfig
 from fashionmt.errors import UserError
+from fashionmt.model.clip_towers import ClipTower, build_clip_towers, check_clip, rebuild_clip_towers
 from fashionmt.model.fusion import build_fusion, check_fusion
 from fashionmt.model.image_tower import ImageTower, check_image_tower
 from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities, drop_tabular, views
@@ -27,8 +28,8 @@ class Tagger(nn.Module):
         self,
         config: ModelConfig,
         classes: Mapping[str, int],
-        image: ImageTower | None,
-        text: TextTower | None,
+        image: ImageTower | ClipTower | None,
+        text: TextTower | ClipTower | None,
         ngrams: int = 0,
         tabular: TabularTower | None = None,
     ) -> None:
@@ -105,7 +106,9 @@ class Tagger(nn.Module):
         return features
 
     def encoder_config(self) -> dict[str, Any] | None:
-        """The text tower's shape, for the bundle; None without one."""
+        """The text tower's shape, for the bundle, of CLIP both towers' (`image`, `text`); None without one."""
+        if isinstance(self.image, ClipTower) and isinstance(self.text, ClipTower):
+            return {"image": self.image.shape(), "text": self.text.shape()}
         return self.text.shape() if self.text is not None else None
 
 
@@ -115,6 +118,8 @@ def check_model(config: ModelConfig) -> None:
     check_fusion(config.fusion)
     if config.image is not None:
         check_image_tower(config.image)
+    if config.clip is not None:
+        check_clip(config.clip)
     text, wide = config.text, config.wide
     if text is not None and text.reads_ngrams and wide is not None and text.min_count != wide.min_count:
         wrong = f"not that of model.wide ({wide.min_count}), and both read the same n-grams"
@@ -126,8 +131,13 @@ def build_tagger(
 ) -> Tagger:
     """A tagger to train: towers of random or pretrained weights. `vocabularies`: ids of tokens and of n-grams."""
     tokens, ngrams = vocabularies
-    image = ImageTower(config.image) if config.image is not None else None
-    text = build_text_tower(config.text, tokens, ngrams) if config.text is not None else None
+    image: ImageTower | ClipTower | None = None
+    text: TextTower | ClipTower | None = None
+    if config.clip is not None:
+        image, text = build_clip_towers(config.clip)
+    else:
+        image = ImageTower(config.image) if config.image is not None else None
+        text = build_text_tower(config.text, tokens, ngrams) if config.text is not None else None
     return Tagger(config, classes, image, text, ngrams, _tabular_tower(tabular))
 
 
@@ -139,10 +149,16 @@ def rebuild_tagger(
     tabular: TabularSizes = NO_COLUMNS,
 ) -> Tagger:
     """The same shape again, weights to be loaded: nothing is downloaded. `encoder`: what `encoder_config` gave."""
-    if (config.text is None) != (encoder is None):
+    if ("text" in config.modalities) != (encoder is not None):
         raise ValueError("a text tower's shape without a text tower, or a text tower without its shape")
-    image = ImageTower(config.image, load_weights=False) if config.image is not None else None
-    text = rebuild_text_tower(config.text, encoder, ngrams) if config.text is not None and encoder is not None else None
+    image: ImageTower | ClipTower | None = None
+    text: TextTower | ClipTower | None = None
+    if config.clip is not None and encoder is not None:
+        image, text = rebuild_clip_towers(config.clip, encoder)
+    else:
+        image = ImageTower(config.image, load_weights=False) if config.image is not None else None
+        if config.text is not None and encoder is not None:
+            text = rebuild_text_tower(config.text, encoder, ngrams)
     return Tagger(config, classes, image, text, ngrams, _tabular_tower(tabular))
 
 

@@ -1,13 +1,10 @@
 """The Lightning module: a tagger, its loss and its metrics, one step for training and validation alike."""
 
-import math
 from collections.abc import Mapping
-from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import AdamW
 from torchmetrics import MeanMetric
 
 from fashionmt.attributes import LabelSpace
@@ -15,18 +12,17 @@ from fashionmt.batch import Batch
 from fashionmt.config import OptimConfig, PictureVariationConfig
 from fashionmt.data.vary_pictures import vary_pictures
 from fashionmt.model import Tagger
-from fashionmt.training.averaging import WeightAverage
 from fashionmt.training.balancing import LEARNING_RATE, FixedBalancer
+from fashionmt.training.base_module import BaseModule
 from fashionmt.training.loss import MultiTaskLoss
 from fashionmt.training.metrics import TaggerMetrics
-from fashionmt.training.optim import build_optimizer, build_scheduler
 
 MONITOR = "val/accuracy/mean"
 """The score that chooses the best weights: validation accuracy, averaged over attributes."""
 
 
-class TaggerModule(pl.LightningModule):
-    """Trains a tagger. Every random draw of a step is a function of seed and step, so a resumed run repeats them."""
+class TaggerModule(BaseModule):
+    """Trains a tagger."""
 
     def __init__(
         self,
@@ -38,20 +34,18 @@ class TaggerModule(pl.LightningModule):
         variation: PictureVariationConfig | None = None,
     ) -> None:
         """`variation`: how training pictures are varied; None: as the config's defaults say."""
-        super().__init__()
-        self.tagger, self.loss, self.config, self.seed = tagger, loss, config, seed
-        self.average = WeightAverage(tagger, config.ema) if config.ema is not None else None
+        super().__init__(tagger, config, seed)
+        self.tagger, self.loss = tagger, loss
         self.variation = variation or PictureVariationConfig()
         self.metrics = TaggerMetrics(spaces)
         self.train_means = EpochMeans(("total", *spaces))
         self.val_means = EpochMeans(("total", *spaces))
-        self._step_seed = seed
         self._last_batch: Batch | None = None
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed the step: dropout, modality dropout and augmentation draw from here."""
-        self._step_seed = self.seed * 1_000_003 + self.global_step
-        torch.manual_seed(self._step_seed)
+    @property
+    def model(self) -> Tagger:
+        """See `BaseModule.model`."""
+        return self.tagger
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """What the step minimises, float ()."""
@@ -75,30 +69,11 @@ class TaggerModule(pl.LightningModule):
                 terms[name] = terms[name] + share * term if name in terms else share * term
         return terms
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip the gradients' norm and log it. Lightning's own clipping refuses fused optimisers."""
-        norm = nn.utils.clip_grad_norm_(self.tagger.parameters(), self.config.clip_norm)
-        self.log("train/gradient_norm", norm)
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Step, look back, average. Here, as `on_train_batch_end` comes after the callback that saves the state."""
-        super().optimizer_step(*args, **kwargs)
+    def after_step(self) -> None:
+        """Let the balancer look back at the batch."""
         if self._last_batch is not None:
             with torch.no_grad(), self.trainer.precision_plugin.train_step_context():
                 self.loss.look_back(self._training_terms(self._last_batch))
-        if self.average is not None:
-            self.average.update_parameters(self.tagger)
-
-    def on_validation_start(self) -> None:
-        """From here to `on_validation_end` the tagger is the averaged one."""
-        if self.average is not None:
-            self.average.swap(self.tagger)
-
-    def on_validation_end(self) -> None:
-        """Go on with the weights of the last step. All callbacks' turns are over: the checkpoint holds what was
-        scored."""
-        if self.average is not None:
-            self.average.swap(self.tagger)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count losses and answers."""
@@ -117,17 +92,12 @@ class TaggerModule(pl.LightningModule):
         self.log_dict(found)
         self.metrics.reset()
 
-    def configure_optimizers(self) -> Any:
-        """AdamW with warm-up and cosine over the whole run; what the loss learns is a group of its own."""
-        optimizer = build_optimizer(self.tagger, self.config)
+    def build_optimizer(self) -> AdamW:
+        """Over the tagger's parameters; what the loss learns is a group of its own."""
+        optimizer = super().build_optimizer()
         if learned := [parameter for parameter in self.loss.parameters() if parameter.requires_grad]:
             optimizer.add_param_group({"params": learned, "lr": LEARNING_RATE, "weight_decay": 0.0})
-        # Not `trainer.estimated_stepping_batches`: it sets the loader up before a checkpoint's state can reach it, and
-        # Lightning 2.6 then drops that state without a word.
-        batches: int = self.trainer.datamodule.batches_per_epoch()  # type: ignore[attr-defined]
-        steps = math.ceil(batches / self.trainer.accumulate_grad_batches) * (self.trainer.max_epochs or 1)
-        scheduler = build_scheduler(optimizer, steps, self.config.warmup_fraction)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return optimizer
 
     def _count_losses(self, means: "EpochMeans", terms: dict[str, Tensor], batch: Batch) -> None:
         means.update({"total": self.loss.total(terms), **terms}, len(batch))

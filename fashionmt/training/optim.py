@@ -8,14 +8,14 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from fashionmt.config import OptimConfig
-from fashionmt.model import Tagger
+from fashionmt.model import Tagger, TwoTowers
 
 
-def build_optimizer(tagger: Tagger, config: OptimConfig) -> AdamW:
+def build_optimizer(model: Tagger | TwoTowers, config: OptimConfig) -> AdamW:
     """AdamW over up to six groups: (new, pretrained, wide) x (decayed, not); biases, norms and embeddings of what is
     missing are vectors, and vectors are not decayed."""
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for rate, parameter in _parameters(tagger, config):
+    for rate, parameter in _parameters(model, config):
         groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
     return AdamW(
         [
@@ -26,14 +26,15 @@ def build_optimizer(tagger: Tagger, config: OptimConfig) -> AdamW:
     )
 
 
-def _parameters(tagger: Tagger, config: OptimConfig) -> Iterator[tuple[float, nn.Parameter]]:
+def _parameters(model: Tagger | TwoTowers, config: OptimConfig) -> Iterator[tuple[float, nn.Parameter]]:
     """(its learning rate, parameter)."""
     rates = {"wide": config.wide_learning_rate}
-    for name, tower in (("image", tagger.config.image), ("text", tagger.config.text)):
-        if tower is not None and tower.starts_trained:
+    towers = {"image": model.config.image, "text": model.config.text}
+    for name, tower in towers.items():
+        if model.config.clip is not None or (tower is not None and tower.starts_trained):
             rates[name] = config.pretrained_learning_rate
-    new = {id(parameter) for parameter in tagger.image.new_parameters()} if tagger.image is not None else set()
-    for name, parameter in tagger.named_parameters():
+    new = {id(parameter) for parameter in model.image.new_parameters()} if model.image is not None else set()
+    for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             rate = rates.get(name.split(".")[0], config.learning_rate)
             yield config.learning_rate if id(parameter) in new else rate, parameter

@@ -106,7 +106,8 @@ def _facts(model: ModelConfig, provenance: Mapping[str, Any], seconds: float) ->
 
 
 def _model_line(model: ModelConfig) -> str:
-    towers = [model.image.name] if model.image is not None else []
+    towers = [f"CLIP of {model.clip.source}"] if model.clip is not None else []
+    towers += [model.image.name] if model.image is not None else []
     towers += [model.text.pretrained or model.text.kind] if model.text is not None else []
     towers += ["wide n-grams"] if model.wide is not None else []
     return f"{' + '.join(towers)}, {model.fusion.kind}"

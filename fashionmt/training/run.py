@@ -16,15 +16,17 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.trainer.states import TrainerStatus
+from tokenizers import Tokenizer
 
 import fashionmt
 from fashionmt.bundle import Bundle, save_bundle
-from fashionmt.config import DataConfig, ModelConfig, TrainConfig, TrainerConfig
+from fashionmt.config import DataConfig, ModelConfig, TextTowerConfig, TrainConfig, TrainerConfig
 from fashionmt.data import ColumnMap, NgramVocabulary, PreparedData, TitleEncoder, learn_tokenizer, prepare_data
 from fashionmt.errors import UserError
-from fashionmt.model import build_tagger, check_model, pretrained_tokenizer
+from fashionmt.model import build_tagger, check_model, clip_tokenizer, pretrained_tokenizer
 from fashionmt.paths import cache_dir
 from fashionmt.taxonomy import Taxonomy, learn_taxonomy
+from fashionmt.training.base_module import BaseModule
 from fashionmt.training.calibration import fit_decoder
 from fashionmt.training.checkpoints import ResumeCheckpoint
 from fashionmt.training.class_weights import Counts
@@ -36,6 +38,7 @@ from fashionmt.training.module import MONITOR, TaggerModule
 from fashionmt.training.precision import choose_precision
 from fashionmt.training.report import print_data, print_results, write_json
 from fashionmt.training.run_folder import RunFolder
+from fashionmt.training.seen_rows import refuse_seen
 from fashionmt.training.thresholds import choose_thresholds
 from fashionmt.training.tracking import EpochLines, progress_bars
 
@@ -77,10 +80,10 @@ def run_training(
 
 def load_data(config: TrainConfig) -> PreparedData:
     """The catalogue, prepared for the towers that the model has."""
-    towers = {"image": config.model.image, "text": config.model.text}
     learn_titles = partial(_learn_titles, config.model)
-    modalities = [name for name, tower in towers.items() if tower is not None]
+    modalities = config.model.modalities
     data = prepare_data(config.data, config.preprocess, cache_dir(), modalities, learn_titles, config.limit_items)
+    refuse_seen(config.model, config.data.name, data)
     report_taxonomy(config.data, data)
     print_data(data)
     return data
@@ -88,15 +91,20 @@ def load_data(config: TrainConfig) -> PreparedData:
 
 def _learn_titles(config: ModelConfig, titles: Sequence[str]) -> TitleEncoder:
     """From the training titles. Called for a model that has a text tower."""
-    text, wide = config.text, config.wide
-    if text is None:
+    if "text" not in config.modalities:
         return TitleEncoder(None, None)
+    count = config.ngram_min_count
+    ngrams = NgramVocabulary.learn(titles, count) if count is not None else None
+    return TitleEncoder(_tokenizer(config, titles), ngrams)
+
+
+def _tokenizer(config: ModelConfig, titles: Sequence[str]) -> Tokenizer:
+    if config.clip is not None:
+        return clip_tokenizer(config.clip)
+    text = config.text or TextTowerConfig()
     if text.pretrained is not None:
-        tokenizer = pretrained_tokenizer(text.pretrained, text.max_tokens)
-    else:
-        tokenizer = learn_tokenizer(titles, text.vocabulary_size, text.max_tokens)
-    ngrams = wide or (text if text.reads_ngrams else None)
-    return TitleEncoder(tokenizer, NgramVocabulary.learn(titles, ngrams.min_count) if ngrams is not None else None)
+        return pretrained_tokenizer(text.pretrained, text.max_tokens)
+    return learn_tokenizer(titles, text.vocabulary_size, text.max_tokens)
 
 
 def keep_data_report(data: PreparedData, folder: RunFolder, resume: bool) -> None:
@@ -139,14 +147,14 @@ def class_counts(data: PreparedData) -> dict[str, Counts]:
 
 
 def build_trainer(
-    config: TrainConfig, folder: RunFolder, loggers: Sequence[Logger]
+    config: TrainConfig, folder: RunFolder, loggers: Sequence[Logger], monitor: str = MONITOR
 ) -> tuple[pl.Trainer, ModelCheckpoint]:
-    """The Lightning trainer, and the callback that knows the best weights."""
+    """The Lightning trainer, and the callback that knows the best weights: those of the highest `monitor`."""
     options = config.trainer
     best = ModelCheckpoint(
         dirpath=folder.checkpoints,
         filename="epoch{epoch:03d}",
-        monitor=MONITOR,
+        monitor=monitor,
         mode="max",
         save_top_k=options.keep_checkpoints,
         save_weights_only=True,
@@ -155,9 +163,10 @@ def build_trainer(
         enable_version_counter=False,  # a resumed run writes the same epoch under the same name
     )
     bars = progress_bars()
-    callbacks: list[Callback] = [best, ResumeCheckpoint(folder, options.checkpoint_seconds), EpochLines(), *bars]
+    resume = ResumeCheckpoint(folder, options.checkpoint_seconds)
+    callbacks: list[Callback] = [best, resume, EpochLines(monitor), *bars]
     if options.patience is not None:
-        callbacks.append(EarlyStopping(MONITOR, patience=options.patience, mode="max"))
+        callbacks.append(EarlyStopping(monitor, patience=options.patience, mode="max"))
     try:
         trainer = pl.Trainer(
             accelerator=options.accelerator,
@@ -197,7 +206,7 @@ def device_of(config: TrainerConfig) -> torch.device:
 
 def fit(
     trainer: pl.Trainer,
-    module: TaggerModule,
+    module: BaseModule,
     datamodule: CatalogueDataModule,
     folder: RunFolder,
     resume: bool,
@@ -244,7 +253,7 @@ def evaluate(
         temperatures=dict(decoder.temperatures),
         metrics=score(test, data.spaces, decoder, thresholds)
         | {"validation": score(held_out, data.spaces, decoder, thresholds)},
-        provenance=_provenance(config, data),
+        provenance=provenance(config, data),
         taxonomy=decoder.taxonomy,
         joint_temperature=decoder.joint_temperature,
         shifts={name: list(values) for name, values in decoder.shifts.items()},
@@ -272,7 +281,7 @@ def report_taxonomy(config: DataConfig, data: PreparedData) -> None:
         data.findings.add(what, "guessed, so that each of their classes can be answered", " / ".join(classes))
 
 
-def _provenance(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
+def provenance(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
     return {
         "data": config.data.name,
         "data_fingerprint": data.fingerprint,

@@ -52,6 +52,11 @@ class RunFolder:
         """The trained bundle."""
         return self.root / "bundle"
 
+    @property
+    def towers(self) -> Path:
+        """The pretrained towers, of a run that pretrains."""
+        return self.root / "towers"
+
     def claim(self, config: str) -> None:
         """Begin a run here by writing its config. Raises `UserError` where a run already is."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -67,4 +72,5 @@ class RunFolder:
         if not self.config.is_file():
             raise UserError(f"resume={self.root}", "holds no run", "Name a folder below runs/train")
         if self.metrics.is_file():
-            raise UserError(f"resume={self.root}", "this run has ended", f"Its bundle is {self.bundle}")
+            repair = f"Its towers are in {self.towers}" if self.towers.is_dir() else f"Its bundle is {self.bundle}"
+            raise UserError(f"resume={self.root}", "this run has ended", repair)

@@ -21,7 +21,9 @@ def progress_bars() -> list[Callback]:
 class EpochLines(Callback):
     """Logs items per second and learning rates, and prints a line an epoch: losses, score, rate, time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, monitor: str = MONITOR) -> None:
+        """`monitor`: the logged score that is printed."""
+        self._monitor = monitor
         self._began = self._epoch_began = time.monotonic()
         self._first_step = self._items = 0
         self._rate = 0.0
@@ -57,8 +59,9 @@ class EpochLines(Callback):
         done = trainer.global_step - self._first_step
         total = int(trainer.estimated_stepping_batches)
         left = (time.monotonic() - self._began) / max(1, done) * (total - trainer.global_step)
-        loss, score = float(values["val/loss"]), float(values[MONITOR])
+        loss, score = float(values["val/loss"]), float(values[self._monitor])
+        name = self._monitor.split("/")[1].replace("_", " ")
         return (
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  val loss {loss:.3f}  "
-            f"val accuracy {score:.4f}  {self._rate:.0f} items/s  {left / 60:.1f} min left"
+            f"val {name} {score:.4f}  {self._rate:.0f} items/s  {left / 60:.1f} min left"
         )

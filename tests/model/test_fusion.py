@@ -1,5 +1,6 @@
 """Fusions compute what their formulas say, in any order of the features, and a new one is a subclass and a name."""
 
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -12,6 +13,7 @@ from fashionmt.config import FusionConfig
 from fashionmt.errors import UserError
 from fashionmt.model.fusion import (
     FUSIONS,
+    AverageFusion,
     ConcatFusion,
     CrossAttentionFusion,
     EarlyFusion,
@@ -28,9 +30,14 @@ SIZES = {"image": 5, "text": 3}
 BOTH = {name: torch.ones(4, dtype=torch.bool) for name in SIZES}
 
 
-def _features(count: int = 4) -> dict[str, Tensor]:
+def _features(sizes: Mapping[str, int] = SIZES) -> dict[str, Tensor]:
     draw = torch.Generator().manual_seed(1)
-    return {name: torch.randn(count, size, generator=draw) for name, size in SIZES.items()}
+    return {name: torch.randn(4, size, generator=draw) for name, size in sizes.items()}
+
+
+def _sizes(kind: str) -> dict[str, int]:
+    """What towers a fusion can join."""
+    return {"image": 6, "text": 6} if kind == "average" else SIZES
 
 
 def _fusion(kind: str, sizes: Mapping[str, int] = SIZES) -> Fusion:
@@ -153,16 +160,40 @@ def test_hybrid_is_concat_and_late_together() -> None:
     assert fused.consulted.keys() == SIZES.keys()
 
 
+@pytest.mark.parametrize("share", [None, 0.2])
+@torch.no_grad()
+def test_average_weighs_unit_vectors_and_what_is_alone_is_all(share: float | None) -> None:
+    sizes = _sizes("average")
+    fusion = build_fusion(sizes, FusionConfig(kind="average", image_share=share))
+    assert isinstance(fusion, AverageFusion)
+    assert fusion.shares.requires_grad is (share is None)
+    if share is None:
+        fusion.shares.copy_(torch.tensor([0.3, 1.1]))
+    image_share = 1 / (1 + math.exp(1.1 - 0.3)) if share is None else share
+    features = _features(sizes)
+    present = {"image": torch.tensor([True, False, True, False]), "text": torch.tensor([True, True, False, False])}
+    fused = _embedding(fusion, features, present)
+    image, text = (features[name] / features[name].norm(dim=1, keepdim=True) for name in sizes)
+    both = image_share * image + (1 - image_share) * text
+    expected = torch.stack([both[0], text[1], image[2], both[3]]) * 6**0.5
+    torch.testing.assert_close(fused, expected)
+
+
+def test_an_average_of_unequal_features_is_refused() -> None:
+    with pytest.raises(UserError, match=r"^model\.fusion\.kind=average: .*\(image 5, text 3\)"):
+        _fusion("average")
+
+
 @pytest.mark.parametrize("kind", FUSIONS)
 def test_the_order_of_the_features_does_not_matter(kind: str) -> None:
-    fusion, features = _fusion(kind), _features()
+    fusion, features = _fusion(kind, _sizes(kind)), _features(_sizes(kind))
     turned = _embedding(fusion, dict(reversed(features.items())), dict(reversed(BOTH.items())))
     assert torch.equal(_embedding(fusion, features), turned)
 
 
 @pytest.mark.parametrize("kind", FUSIONS)
 def test_one_modality_is_enough(kind: str) -> None:
-    fused = _embedding(_fusion(kind, {"text": 3}), _features())
+    fused = _embedding(_fusion(kind, {"text": _sizes(kind)["text"]}), _features(_sizes(kind)))
     assert fused.shape == (4, 6)
     assert len(fused.unique(dim=0)) == 4
 
@@ -190,6 +221,6 @@ def test_a_new_fusion_is_a_subclass_and_a_name(monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_unknown_fusion_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
-        UserError, match=r"^model\.fusion\.kind=cat: .*concat, gated, product, cross_attention, late, hybrid"
+        UserError, match=r"^model\.fusion\.kind=cat: .*concat, gated, product, cross_attention, average, late, hybrid"
     ):
         tiny_tagger(tiny_config(image=False, kind="cat"))

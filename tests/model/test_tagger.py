@@ -29,7 +29,7 @@ class _Averages(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.size = 8
+        self.size = 16
         self.linear = nn.Linear(3 * 16, self.size)
 
     def forward(self, pixels: Tensor) -> Tensor:

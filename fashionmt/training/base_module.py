@@ -1,0 +1,76 @@
+"""What all Lightning modules here share: seeded steps, clipped gradients, AdamW and its schedule, averaged weights."""
+
+import math
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from torch.optim import AdamW, Optimizer
+
+from fashionmt.batch import Batch
+from fashionmt.config import OptimConfig
+from fashionmt.model import Tagger, TwoTowers
+from fashionmt.training.averaging import WeightAverage
+from fashionmt.training.optim import build_optimizer, build_scheduler
+
+
+class BaseModule(pl.LightningModule):
+    """Trains `model`. Every random draw of a step is a function of seed and step, so a resumed run repeats them."""
+
+    def __init__(self, model: Tagger | TwoTowers, config: OptimConfig, seed: int) -> None:
+        super().__init__()
+        self.config, self.seed = config, seed
+        self.average = WeightAverage(model, config.ema) if config.ema is not None else None
+        self._step_seed = seed
+
+    @property
+    def model(self) -> Tagger | TwoTowers:
+        """What is trained."""
+        raise NotImplementedError
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed the step: dropout, modality dropout and augmentation draw from here."""
+        self._step_seed = self.seed * 1_000_003 + self.global_step
+        torch.manual_seed(self._step_seed)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip the gradients' norm and log it. Lightning's own clipping refuses fused optimisers."""
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        self.log("train/gradient_norm", norm)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, then what follows a step, then average. Here, as `on_train_batch_end` comes after the callback that
+        saves the state."""
+        super().optimizer_step(*args, **kwargs)
+        self.after_step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+
+    def after_step(self) -> None:
+        """What follows a step of the optimiser: by default nothing."""
+
+    def on_validation_start(self) -> None:
+        """From here to `on_validation_end` the model is the averaged one."""
+        if self.average is not None:
+            self.average.swap(self.model)
+
+    def on_validation_end(self) -> None:
+        """Go on with the weights of the last step. All callbacks' turns are over: the checkpoint holds what was
+        scored."""
+        if self.average is not None:
+            self.average.swap(self.model)
+
+    def build_optimizer(self) -> AdamW:
+        """Over the model's parameters."""
+        return build_optimizer(self.model, self.config)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with warm-up and cosine over the whole run."""
+        optimizer = self.build_optimizer()
+        # Not `trainer.estimated_stepping_batches`: it sets the loader up before a checkpoint's state can reach it, and
+        # Lightning 2.6 then drops that state without a word.
+        batches: int = self.trainer.datamodule.batches_per_epoch()  # type: ignore[attr-defined]
+        steps = math.ceil(batches / self.trainer.accumulate_grad_batches) * (self.trainer.max_epochs or 1)
+        scheduler = build_scheduler(optimizer, steps, self.config.warmup_fraction)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
