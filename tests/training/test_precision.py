@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fashionmt.training import precision
-from fashionmt.training.precision import choose_precision
+from fashionmt.training.precision import choose_precision, step_seconds
 
 CPU = torch.device("cpu")
 
@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("chosen", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
 def test_a_chosen_precision_is_taken_unmeasured(monkeypatch: pytest.MonkeyPatch, device: str, chosen: str) -> None:
-    monkeypatch.setattr(precision, "_step_seconds", lambda bf16: pytest.fail("measured"))
+    monkeypatch.setattr(precision, "step_seconds", lambda turns: pytest.fail("measured"))
     assert choose_precision(chosen, torch.device(device)) == chosen
 
 
@@ -23,8 +23,8 @@ def test_a_chosen_precision_is_taken_unmeasured(monkeypatch: pytest.MonkeyPatch,
 def test_auto_on_a_cpu_takes_what_was_measured_a_tenth_faster(
     monkeypatch: pytest.MonkeyPatch, bf16: float, float32: float, expected: str
 ) -> None:
-    seconds = {True: bf16, False: float32}
-    monkeypatch.setattr(precision, "_step_seconds", lambda bf16: seconds[bf16])
+    seconds = {"bf16-mixed": bf16, "32-true": float32}
+    monkeypatch.setattr(precision, "step_seconds", lambda turns: seconds)
     assert choose_precision("auto", CPU) == expected
 
 
@@ -43,16 +43,19 @@ def test_auto_on_another_accelerator_is_float32() -> None:
     assert choose_precision("auto", torch.device("mps")) == "32-true"
 
 
-@pytest.mark.parametrize("bf16", [True, False])
-def test_the_measurement_runs_in_the_precision_that_it_is_of(monkeypatch: pytest.MonkeyPatch, bf16: bool) -> None:
-    seen: list[torch.dtype] = []
+def test_each_is_measured_in_its_own_precision_and_other_work_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock of our own: a turn takes 1 s in float32 and 0.5 s in bfloat16, and up to ten times that when disturbed."""
+    disturbance = [10.0, 1.0, 1.0, 7.0, 3.0, 1.0]
+    now, turn = 0.0, 0
 
     class Convolution(torch.nn.Conv2d):
         def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            nonlocal now, turn
             convolved = super().forward(picture)
-            seen.append(convolved.dtype)
+            now += disturbance[turn] * {torch.bfloat16: 0.5, torch.float32: 1.0}[convolved.dtype]
+            turn += 1
             return convolved
 
     monkeypatch.setattr(precision.nn, "Conv2d", Convolution)
-    assert precision._step_seconds(bf16) > 0
-    assert set(seen) == {torch.bfloat16 if bf16 else torch.float32}
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: now)
+    assert step_seconds(3) == {"bf16-mixed": 0.5, "32-true": 1.0}
