@@ -44,7 +44,7 @@ def test_auto_on_another_accelerator_is_float32() -> None:
 
 
 def test_each_is_measured_in_its_own_precision_and_other_work_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock of our own: a turn takes 1 s in float32 and 0.5 s in bfloat16, and up to ten times that when disturbed."""
+    """A clock of our own: a turn takes 1 s in float32 and 0.5 s in bfloat16, up to ten times that disturbed."""
     disturbance = [10.0, 1.0, 1.0, 7.0, 3.0, 1.0]
     now, turn = 0.0, 0
 
