@@ -6,7 +6,7 @@ from fashionmt.benchmark.cells import NONE, Table, percent, plus_minus
 from fashionmt.benchmark.lines import Line
 from fashionmt.benchmark.split_tables import attributes, compared_cells, compared_header, difference_cell
 
-IN_SHORT = ("struck", "picture")
+IN_SHORT = ("struck", "picture", "title")
 """The views of which the mean of the heads is shown."""
 
 
