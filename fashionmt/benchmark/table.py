@@ -6,9 +6,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from fashionmt.benchmark.ablations import ablation_tables
 from fashionmt.benchmark.cells import Table, markdown, one_line
 from fashionmt.benchmark.folder import read_failures
+from fashionmt.benchmark.learning_curve import learning_curve
 from fashionmt.benchmark.lines import Line, read_lines
 from fashionmt.benchmark.page import Panel, by_split, by_view, render_page
 from fashionmt.benchmark.split_tables import split_tables
@@ -46,6 +49,7 @@ class Section:
     title: str
     tables: list[Table]
     panels: list[Panel] = field(default_factory=list)
+    curve: Markup | None = None
 
 
 def write_tables(folder: Path) -> list[Path]:
@@ -69,6 +73,9 @@ def _sections(lines: Sequence[Line]) -> list[Section]:
     sections = [Section(title, split_tables(found), by_view(found)) for title, found in _by(systems, _section_title)]
     if across := by_split(systems):
         sections.append(Section("By split", [], across))
+    for title, found in _by(systems, _section_title):
+        if curve := learning_curve(found):
+            sections.append(Section(f"By training rows: {title}", [], curve=curve))
     for title, found in _by(ablations, _section_title):
         sections.append(Section(f"Ablations: {title}", ablation_tables(found, lines)))
     return sections

@@ -352,3 +352,11 @@ def test_the_module_renders_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "argv", ["fashionmt.benchmark", str(tmp_path / "nowhere")])
     with pytest.raises(SystemExit, match="2"):
         runpy.run_module("fashionmt.benchmark", run_name="__main__")
+
+
+def test_a_system_of_two_sizes_has_a_learning_curve_on_the_page(tmp_path: Path) -> None:
+    size = {"train": 50, "validation": 5, "test": 20, "limit_items": 75, "epochs": 1}
+    markdown, page = write(tmp_path, result("net"), result("net2", system="net", size=size))
+    assert "By training rows: shop, family split" in page
+    assert page.count("errors against training rows") == 1
+    assert "By training rows" not in markdown
