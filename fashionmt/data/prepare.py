@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.config import DataConfig, PreprocessConfig, SplitConfig, TitleVariationConfig
+from fashionmt.data.agreement import family_agreement
 from fashionmt.data.catalogue import CatalogueFiles, CatalogueRow, read_catalogue
 from fashionmt.data.dataset import CatalogueDataset, ItemArrays
 from fashionmt.data.findings import Findings
@@ -56,6 +57,11 @@ class PreparedData:
         if split.kind == "block":
             return blocks(self.ids, split.block_size).astype(str)
         return families(self.ids, self.raw_titles, self.items.pictures.digests)
+
+    def agreement(self) -> dict[str, dict[str, float | int | None]]:
+        """Attribute -> `family_agreement`."""
+        groups = families(self.ids, self.raw_titles, self.items.pictures.digests)
+        return {name: family_agreement(groups, labels) for name, labels in self.items.labels.items()}
 
     def dataset(self, part: str) -> CatalogueDataset:
         """`train`, `validation` or `test`."""

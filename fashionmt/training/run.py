@@ -117,7 +117,12 @@ def keep_data_report(data: PreparedData, folder: RunFolder, resume: bool) -> Non
         return
     data.split.save(folder.split, data.ids)
     parts = {name: len(rows) for name, rows in data.split.parts().items()}
-    report = {"fingerprint": data.fingerprint, "items": parts, "findings": data.findings.to_json()}
+    report = {
+        "fingerprint": data.fingerprint,
+        "items": parts,
+        "findings": data.findings.to_json(),
+        "label_agreement_in_families": data.agreement(),
+    }
     write_json(folder.data_report, report)
 
 
