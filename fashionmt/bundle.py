@@ -34,7 +34,7 @@ from fashionmt.data.catalogue import ColumnMap
 from fashionmt.data.ngrams import NgramVocabulary
 from fashionmt.data.tabular import TabularEncoder
 from fashionmt.data.titles import TitleEncoder
-from fashionmt.decoding import Decoder, Threshold, Thresholds
+from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoder, Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.model.tagger import Tagger, rebuild_tagger
 from fashionmt.taxonomy import Taxonomy
@@ -56,7 +56,7 @@ KEYS = {
     "provenance",
     "sha256",
 }
-OPTIONAL = {"shifts", "tabular", "taxonomy", "joint_temperature", "thresholds"}
+OPTIONAL = {"confidence_maps", "shifts", "tabular", "taxonomy", "joint_temperature", "thresholds"}
 """Left out where there is none: such bundles are those of the first readers of the format."""
 MAX_DESCRIPTION = 50_000_000  # bytes
 
@@ -82,6 +82,8 @@ class Bundle:
     """Which classes go together; None: every head answers for itself."""
     joint_temperature: float = 1.0
     """Of the taxonomy's combinations."""
+    confidence_maps: ConfidenceMaps | None = None
+    """What confidences go through at last; None: nothing."""
     tabular: TabularEncoder = field(default_factory=lambda: TabularEncoder({}))
     """How the catalogue's other columns are read."""
     thresholds: Thresholds | None = None
@@ -90,7 +92,13 @@ class Bundle:
     @property
     def decoder(self) -> Decoder:
         """What turns the tagger's logits into answers."""
-        return Decoder(self.temperatures, self.shifts, self.taxonomy, self.joint_temperature)
+        return Decoder(
+            self.temperatures,
+            self.shifts,
+            self.taxonomy,
+            self.joint_temperature,
+            self.confidence_maps,
+        )
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
@@ -148,6 +156,8 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         described["shifts"] = bundle.shifts
     if bundle.taxonomy is not None:
         described |= {"taxonomy": bundle.taxonomy.to_json(), "joint_temperature": bundle.joint_temperature}
+    if bundle.confidence_maps is not None:
+        described["confidence_maps"] = asdict(bundle.confidence_maps)
     if bundle.tabular.columns:
         described["tabular"] = bundle.tabular.to_json()
     if bundle.thresholds is not None:
@@ -209,6 +219,7 @@ def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
         shifts=_shifts(stored.get("shifts", {}), classes),
         taxonomy=Taxonomy.from_json(stored["taxonomy"], classes) if "taxonomy" in stored else None,
         joint_temperature=_number("joint_temperature", stored.get("joint_temperature", 1.0), positive=True),
+        confidence_maps=_confidence_maps(stored["confidence_maps"], classes) if "confidence_maps" in stored else None,
         tabular=tabular,
         thresholds=_thresholds(stored["thresholds"], classes) if "thresholds" in stored else None,
     )
@@ -227,11 +238,22 @@ def _shifts(stored: Mapping[str, Sequence[Any]], classes: Mapping[str, int]) -> 
     return {name: [_number(f"a shift of {name}", value) for value in values] for name, values in stored.items()}
 
 
+def _confidence_maps(stored: Mapping[str, Any], classes: Mapping[str, int]) -> ConfidenceMaps:
+    heads = {name: _confidence_map(name, value) for name, value in stored["heads"].items()}
+    _one_each("confidence_maps", heads, classes)
+    return ConfidenceMaps(heads, _confidence_map("the item", stored["item"]))
+
+
+def _confidence_map(name: str, stored: Mapping[str, Any]) -> ConfidenceMap:
+    found = ConfidenceMap(**{key: _number(f"the map of {name}", value) for key, value in stored.items()})
+    if found.a < 0 or found.b < 0:
+        raise ValueError(f"the map of {name}: {found} does not rise")
+    return found
+
+
 def _thresholds(stored: Mapping[str, Any], classes: Mapping[str, int]) -> Thresholds:
     heads = {name: _threshold(name, value) for name, value in stored["heads"].items()}
-    _known("thresholds", heads, classes)
-    if missing := classes.keys() - heads.keys():
-        raise ValueError(f"thresholds: none for {min(missing)}")
+    _one_each("thresholds", heads, classes)
     return Thresholds(heads, _threshold("the item", stored["item"]))
 
 
@@ -241,6 +263,12 @@ def _threshold(name: str, stored: Mapping[str, Any]) -> Threshold:
     if not all(0 <= _number(f"the threshold of {name}", value) <= 1 for value in shares):
         raise ValueError(f"the threshold of {name}: {shares} are no shares")
     return threshold
+
+
+def _one_each(key: str, stored: Mapping[str, Any], classes: Mapping[str, int]) -> None:
+    _known(key, stored, classes)
+    if missing := classes.keys() - stored.keys():
+        raise ValueError(f"{key}: none for {min(missing)}")
 
 
 def _known(key: str, stored: Mapping[str, Any], classes: Mapping[str, int]) -> None:

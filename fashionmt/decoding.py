@@ -27,8 +27,32 @@ class Decoded:
 
 
 @dataclass(frozen=True)
+class ConfidenceMap:
+    """A confidence c to sigmoid(a log c - b log(1 - c) + m), rising in c as neither a nor b is negative: beta
+    calibration (Kull, Silva Filho and Flach 2017, "Beta calibration", AISTATS, PMLR 54). 1, 1, 0 leaves it as it is."""
+
+    a: float
+    b: float
+    m: float
+
+    def __call__(self, confidence: Tensor) -> Tensor:
+        """float64 (B,) to (B,)."""
+        sure = _inside(confidence)
+        return (self.a * sure.log() - self.b * (-sure).log1p() + self.m).sigmoid()
+
+
+@dataclass(frozen=True)
+class ConfidenceMaps:
+    """Those of all the heads, and that of the item as a whole."""
+
+    heads: Mapping[str, ConfidenceMap]
+    """By attribute."""
+    item: ConfidenceMap
+
+
+@dataclass(frozen=True)
 class Decoder:
-    """Shifts, temperatures and the taxonomy, applied in this order.
+    """Shifts, temperatures, the taxonomy and maps of confidences, applied in this order.
 
     A head's probabilities are softmax((logits - shift) / temperature). The heads of the taxonomy are then read
     together: a combination's score is the sum of their log-probabilities, its probability softmax(scores / joint
@@ -39,6 +63,9 @@ class Decoder:
 
     The confidence of the item is the probability of the best combination times the confidences of the other heads.
     Their product and not their least, which would rank an item with six doubtful answers beside one with one.
+
+    At last each answer's confidence, and the item's, goes through its map, and the other classes of the head share
+    what that leaves.
     """
 
     temperatures: Mapping[str, float] = field(default_factory=dict)
@@ -47,6 +74,8 @@ class Decoder:
     """Attribute -> C numbers that are subtracted from its logits; nothing where it is not named."""
     taxonomy: Taxonomy | None = None
     joint_temperature: float = 1.0
+    confidence_maps: ConfidenceMaps | None = None
+    """None: confidences stay as they are."""
 
     def __call__(self, logits: Mapping[str, Tensor]) -> Decoded:
         """Answers and confidences. `logits`: attribute -> float (B, C), on the CPU."""
@@ -64,8 +93,16 @@ class Decoder:
         chosen = {
             name: value.gather(1, answers[name].unsqueeze(1)).squeeze(1) for name, value in log_probabilities.items()
         }
-        item = torch.stack([*joint, *(chosen[name] for name in chosen if name not in together)]).sum(0)
-        return Decoded(log_probabilities, answers, {name: value.exp() for name, value in chosen.items()}, item.exp())
+        item = torch.stack([*joint, *(chosen[name] for name in chosen if name not in together)]).sum(0).exp()
+        confidence = {name: value.exp() for name, value in chosen.items()}
+        if self.confidence_maps is None:
+            return Decoded(log_probabilities, answers, confidence, item)
+        told = {name: self.confidence_maps.heads[name](value) for name, value in confidence.items()}
+        log_probabilities = {
+            name: _with_confidence(value, answers[name], confidence[name], told[name])
+            for name, value in log_probabilities.items()
+        }
+        return Decoded(log_probabilities, answers, told, self.confidence_maps.item(item))
 
     def heads(self, logits: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Each head's own log-probabilities, before the taxonomy: attribute -> float64 (B, C)."""
@@ -78,6 +115,19 @@ class Decoder:
         """A head's logits less its shift, float64 (B, C)."""
         logits = logits.double()
         return logits - logits.new_tensor(self.shifts[name]) if name in self.shifts else logits
+
+
+def _with_confidence(log_probabilities: Tensor, answers: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """(B, C) with the answers' probabilities (B,) changed from `before` to `after`, and those of the other classes, by
+    one factor, to sum to the rest."""
+    rest = (-_inside(after)).log1p() - (-_inside(before)).log1p()
+    return (log_probabilities + rest.unsqueeze(1)).scatter(1, answers.unsqueeze(1), after.log().unsqueeze(1))
+
+
+def _inside(confidence: Tensor) -> Tensor:
+    """Neither 0 nor 1, whose logarithms are infinite."""
+    least = torch.finfo(torch.float64).eps
+    return confidence.clamp(least, 1 - least)
 
 
 def joint_scores(heads: Mapping[str, Tensor], taxonomy: Taxonomy) -> Tensor:

@@ -35,7 +35,7 @@ from fashionmt.bundle import Bundle, read_bundle, save_bundle
 from fashionmt.config import ClipConfig, PreprocessConfig, TextTowerConfig
 from fashionmt.data import ColumnMap, TitleEncoder
 from fashionmt.data.tabular import CategoricalColumn, NumericColumn, TabularEncoder
-from fashionmt.decoding import Decoder, Threshold, Thresholds
+from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoder, Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.model import clip_tokenizer, pretrained_tokenizer
 from fashionmt.taxonomy import Taxonomy
@@ -96,6 +96,9 @@ DECIDED: Json = {
     "shifts": {"season": [0.1, -0.2, 1 / 3]},
     "taxonomy": Taxonomy(("colour", "season"), ((0, 0), (1, 1), (1, 2), (2, 0), (3, 1)), (7, 1, 2, 0, 3)),
     "joint_temperature": 0.1 + 0.7,
+    "confidence_maps": ConfidenceMaps(
+        {"colour": ConfidenceMap(1.5, 0.5, 1 / 3), "season": ConfidenceMap(0.0, 2.0, -1.0)}, ConfidenceMap(1.0, 1.0, 0.25)
+    ),
     "thresholds": Thresholds({"colour": Threshold(0.99, 2 / 3), "season": Threshold(0.9, None)}, Threshold(0.8, 0.1)),
 }
 """All that a bundle may have and need not."""
@@ -177,7 +180,9 @@ def test_it_comes_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
     assert again.tagger.config == bundle.tagger.config
 
 
-@pytest.mark.parametrize("given", [[], ["shifts"], ["taxonomy", "joint_temperature"], ["thresholds"], list(DECIDED)])
+@pytest.mark.parametrize(
+    "given", [[], ["shifts"], ["taxonomy", "joint_temperature"], ["thresholds"], ["confidence_maps"], list(DECIDED)]
+)
 def test_what_decides_the_answers_comes_back_or_is_left_out(given: list[str], tmp_path: Path) -> None:
     bundle = replace(_bundle("text", tmp_path), **{key: DECIDED[key] for key in given})
     save_bundle(bundle, tmp_path / "bundle")
@@ -193,7 +198,11 @@ def test_what_decides_the_answers_comes_back_or_is_left_out(given: list[str], tm
 
 def test_the_decoder_is_made_of_all_its_parts(saved: Path) -> None:
     assert read_bundle(saved).decoder == Decoder(
-        {"colour": 1.5, "season": 0.1 + 0.2}, DECIDED["shifts"], DECIDED["taxonomy"], DECIDED["joint_temperature"]
+        {"colour": 1.5, "season": 0.1 + 0.2},
+        DECIDED["shifts"],
+        DECIDED["taxonomy"],
+        DECIDED["joint_temperature"],
+        DECIDED["confidence_maps"],
     )
 
 
@@ -410,6 +419,14 @@ def test_a_temperature_that_is_no_positive_number_is_refused_by_name(saved: Path
 def test_a_shift_that_is_no_number_is_refused_by_name(saved: Path, value: object) -> None:
     _describe(saved, lambda d: d["shifts"]["season"].__setitem__(1, value))
     assert "a shift of season" in _refusal(saved)
+
+
+@pytest.mark.parametrize(("key", "value"), [*(("m", value) for value in NOT_NUMBERS), ("a", -0.1), ("b", -2.0)])
+def test_a_map_of_confidences_that_is_no_rising_one_is_refused_by_name(saved: Path, key: str, value: object) -> None:
+    _describe(saved, lambda d: d["confidence_maps"]["heads"]["season"].update({key: value}))
+    assert "the map of season" in _refusal(saved)
+    _describe(saved, lambda d: d["confidence_maps"]["heads"].pop("season"))
+    assert "confidence_maps: none for season" in _refusal(saved)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "1", True, -0.1, 1.1])

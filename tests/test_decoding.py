@@ -2,12 +2,13 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from fashionmt.decoding import Decoded, Decoder, Threshold
+from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoded, Decoder, Threshold
 from fashionmt.taxonomy import Taxonomy
 
 CLASSES = {"article": 4, "colour": 5, "sub": 3, "master": 2}
@@ -19,6 +20,10 @@ DECODER = Decoder(
     TAXONOMY,
     1.4,
 )
+
+
+MAPS = ConfidenceMaps({name: ConfidenceMap(0.8, 1.3, -0.2) for name in CLASSES}, ConfidenceMap(2.0, 0.0, 0.5))
+MAPPED = replace(DECODER, confidence_maps=MAPS)
 
 
 def random_logits(items: int, scale: float = 3.0, seed: int = 0) -> dict[str, Tensor]:
@@ -79,9 +84,10 @@ def test_no_impossible_combination_is_ever_answered_and_all_known_ones_can_be(sc
     assert scale < 1 or bool((TAXONOMY.index_of(alone) < 0).any())
 
 
+@pytest.mark.parametrize("decoder", [DECODER, MAPPED], ids=["plain", "mapped"])
 @pytest.mark.parametrize("scale", [1.0, 1e3, 1e5])
-def test_probabilities_sum_to_one_and_stay_finite(scale: float) -> None:
-    decoded = DECODER(random_logits(200, scale))
+def test_probabilities_sum_to_one_and_stay_finite(scale: float, decoder: Decoder) -> None:
+    decoded = decoder(random_logits(200, scale))
     for name, values in decoded.log_probabilities.items():
         assert bool(values.isfinite().all())
         assert bool((values <= 0).all())
@@ -99,6 +105,36 @@ def test_the_item_is_as_sure_as_its_best_combination_and_its_other_heads_togethe
     torch.testing.assert_close(sure.item_confidence, product)  # independent where every combination is allowed
     alone = Decoder()(logits)
     torch.testing.assert_close(alone.item_confidence, torch.stack(list(alone.confidence.values())).prod(0))
+
+
+def test_maps_change_confidences_by_their_formula_and_no_answer() -> None:
+    plain, mapped = DECODER(random_logits(50)), MAPPED(random_logits(50))
+    for name in CLASSES:
+        assert torch.equal(mapped.answers[name], plain.answers[name])
+        for before, after in zip(plain.confidence[name].tolist(), mapped.confidence[name].tolist(), strict=True):
+            odds = math.exp(0.8 * math.log(before) - 1.3 * math.log(1 - before) - 0.2)
+            assert after == pytest.approx(odds / (1 + odds))
+        chosen = mapped.log_probabilities[name].gather(1, mapped.answers[name][:, None])[:, 0].exp()
+        torch.testing.assert_close(chosen, mapped.confidence[name])
+    item = plain.item_confidence
+    torch.testing.assert_close(mapped.item_confidence, (2 * item.log() + 0.5).sigmoid())
+
+
+def test_a_map_shares_the_rest_among_the_other_classes_as_it_was() -> None:
+    plain, mapped = DECODER(random_logits(20)), MAPPED(random_logits(20))
+    for name in CLASSES:
+        others = plain.answers[name][:, None] != torch.arange(CLASSES[name])
+        before, after = (d.log_probabilities[name].exp() * others for d in (plain, mapped))
+        torch.testing.assert_close(before / before.sum(1, keepdim=True), after / after.sum(1, keepdim=True))
+
+
+def test_the_map_of_ones_changes_nothing_and_every_map_keeps_the_order() -> None:
+    confidence = torch.linspace(0, 1, 1001, dtype=torch.float64)
+    torch.testing.assert_close(ConfidenceMap(1.0, 1.0, 0.0)(confidence), confidence)
+    for numbers in ((2.0, 0.5, -1.0), (0.0, 3.0, 1.0), (1.0, 0.0, 0.0)):
+        mapped = ConfidenceMap(*numbers)(confidence)
+        assert bool((mapped.diff() >= 0).all())
+        assert bool(((mapped >= 0) & (mapped <= 1)).all())
 
 
 def test_confidences_near_one_can_still_be_ranked() -> None:

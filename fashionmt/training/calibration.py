@@ -1,5 +1,5 @@
-"""Temperature scaling: one number a head that makes its confidence honest (Guo et al. 2017, arXiv:1706.04599); and how
-honest it is then.
+"""What makes confidences honest: a temperature a head (Guo et al. 2017, arXiv:1706.04599), then a map of the answers'
+confidences with three numbers (Kull et al. 2017, PMLR 54); and how honest they are then.
 
 N items.
 """
@@ -7,14 +7,21 @@ N items.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from scipy.optimize import minimize
+from scipy.special import expit
 from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error
 
-from fashionmt.decoding import Decoder, joint_scores
+from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoder, joint_scores
 from fashionmt.taxonomy import Taxonomy
+from fashionmt.training.outcomes import head_outcomes, item_outcomes
 
+PENALTY = 10.0
+"""On the squared distance of a map's numbers from those that change nothing, in nats: thousands of answers outweigh it."""
 BINS = 15
 """Of equal width, of the expected calibration error: what Guo et al. take."""
 
@@ -25,11 +32,12 @@ def fit_decoder(
     taxonomy: Taxonomy | None = None,
     shifts: Mapping[str, Sequence[float]] | None = None,
 ) -> Decoder:
-    """Every head's temperature, then the one of the taxonomy's combinations, on held-out items.
+    """Every head's temperature, then the one of the taxonomy's combinations, then the maps of the heads' and the items'
+    confidences, on held-out items.
 
     The joint temperature is fitted to the items whose labels are one of the combinations. One number serves the
-    combinations and all their marginals, so a coarse head of the taxonomy can be less exactly calibrated than it
-    would be alone; `score` measures by how much.
+    combinations and all their marginals, and one number a head cannot bend what is too sure in its middle and too
+    doubtful at its ends: that is left to the maps.
 
     Args:
         logits: attribute -> float (N, C).
@@ -41,10 +49,13 @@ def fit_decoder(
         name: fit_temperature(unfitted.shifted(name, value), labels[name]) for name, value in logits.items()
     }
     decoder = replace(unfitted, temperatures=temperatures)
-    if taxonomy is None:
-        return decoder
-    scores = joint_scores(decoder.heads(logits), taxonomy)
-    return replace(decoder, joint_temperature=fit_temperature(scores, taxonomy.index_of(labels)))
+    if taxonomy is not None:
+        scores = joint_scores(decoder.heads(logits), taxonomy)
+        decoder = replace(decoder, joint_temperature=fit_temperature(scores, taxonomy.index_of(labels)))
+    decoded = decoder(logits)
+    maps = {name: fit_map(found.confidence, found.right) for name, found in head_outcomes(decoded, labels).items()}
+    whole = item_outcomes(decoded, labels)
+    return replace(decoder, confidence_maps=ConfidenceMaps(maps, fit_map(whole.confidence, whole.right)))
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -70,6 +81,30 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     # Where every held-out item is right the best temperature is 0; a confidence of exactly 1 is not honest.
     return float(log_temperature.detach().exp().clamp(0.05, 20.0))
+
+
+def fit_map(confidence: Tensor, right: Tensor) -> ConfidenceMap:
+    """The map that gives held-out answers the highest likelihood, less a penalty that draws few answers, or answers all
+    of a kind, towards the map that changes nothing.
+
+    Args:
+        confidence: float64 (N,), in [0, 1].
+        right: bool (N,).
+    """
+    certain = torch.finfo(torch.float64).eps
+    sure = confidence.clamp(certain, 1 - certain).numpy()
+    features = np.stack([np.log(sure), -np.log1p(-sure), np.ones_like(sure)])
+    sign = np.where(right.numpy(), 1.0, -1.0)
+    plain = np.array([1.0, 1.0, 0.0])
+
+    def loss(numbers: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        margins = sign * (numbers @ features)
+        gradient = -(features * (sign * expit(-margins))).sum(axis=1) + PENALTY * (numbers - plain)
+        return float(np.logaddexp(0, -margins).sum() + PENALTY / 2 * ((numbers - plain) ** 2).sum()), gradient
+
+    bounds = [(0.0, None), (0.0, None), (None, None)]
+    found = minimize(loss, plain, jac=True, method="L-BFGS-B", bounds=bounds)
+    return ConfidenceMap(*map(float, found.x))
 
 
 def calibration_error(confidence: Tensor, right: Tensor, bins: int = BINS) -> float | None:

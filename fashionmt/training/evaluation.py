@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from fashionmt.attributes import MISSING, LabelSpace
+from fashionmt.attributes import LabelSpace
 from fashionmt.data import CatalogueDataset
-from fashionmt.decoding import Decoded, Decoder, Threshold, Thresholds
+from fashionmt.decoding import Decoder, Thresholds
 from fashionmt.model import Tagger
 from fashionmt.training.calibration import BINS, calibration_error
 from fashionmt.training.datamodule import evaluation_loader
 from fashionmt.training.metrics import TaggerMetrics
+from fashionmt.training.outcomes import head_outcomes, item_outcomes
 
 
 @dataclass(frozen=True)
@@ -48,49 +49,6 @@ def collect_answers(tagger: Tagger, dataset: CatalogueDataset, device: torch.dev
 
 def _joined(columns: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat(parts) for name, parts in columns.items()}
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """The answers to those items that are labelled."""
-
-    confidence: Tensor
-    """float64 (N,)."""
-    right: Tensor
-    """bool (N,); an item of a class that was not learned is a mistake."""
-    labelled: Tensor
-    """bool (items,): which items these N are."""
-
-    def under(self, threshold: Threshold) -> dict[str, float | None]:
-        """What the threshold accepts: its share of the items, and how many of these are right."""
-        accepted = threshold.accepts(self.confidence)
-        return {
-            "target_accuracy": threshold.target_accuracy,
-            "threshold": threshold.confidence,
-            "accepted": _share(accepted),
-            "accepted_accuracy": _share(self.right[accepted]),
-        }
-
-
-def _share(true: Tensor) -> float | None:
-    return float(true.double().mean()) if len(true) else None
-
-
-def head_outcomes(decoded: Decoded, labels: Mapping[str, Tensor]) -> dict[str, Outcomes]:
-    """Attribute -> outcomes. `labels`: attribute -> int64 (N,)."""
-    outcomes = {}
-    for name, answers in decoded.answers.items():
-        labelled = labels[name] != MISSING
-        outcomes[name] = Outcomes(decoded.confidence[name][labelled], (answers == labels[name])[labelled], labelled)
-    return outcomes
-
-
-def item_outcomes(decoded: Decoded, labels: Mapping[str, Tensor]) -> Outcomes:
-    """Of items as a whole: labelled where any label is there, right where none says otherwise (exact match)."""
-    missing = torch.stack([labels[name] == MISSING for name in decoded.answers])
-    right = torch.stack([answers == labels[name] for name, answers in decoded.answers.items()])
-    labelled = ~missing.all(0)
-    return Outcomes(decoded.item_confidence[labelled], (right | missing).all(0)[labelled], labelled)
 
 
 def score(

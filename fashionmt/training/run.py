@@ -261,6 +261,7 @@ def evaluate(
         provenance=provenance(config, data),
         taxonomy=decoder.taxonomy,
         joint_temperature=decoder.joint_temperature,
+        confidence_maps=decoder.confidence_maps,
         shifts={name: list(values) for name, values in decoder.shifts.items()},
         thresholds=thresholds,
     )

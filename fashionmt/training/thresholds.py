@@ -21,7 +21,7 @@ from torch import Tensor
 
 from fashionmt.config import ThresholdConfig
 from fashionmt.decoding import Decoded, Threshold, Thresholds
-from fashionmt.training.evaluation import Outcomes, head_outcomes, item_outcomes
+from fashionmt.training.outcomes import Outcomes, head_outcomes, item_outcomes
 
 Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.generic]

@@ -4,13 +4,15 @@ effect is measured as a plain loop would."""
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from fashionmt.decoding import Decoder, joint_scores
+from fashionmt.decoding import ConfidenceMap, Decoder, joint_scores
 from fashionmt.taxonomy import Taxonomy
 from fashionmt.training.calibration import (
     calibration_error,
     fit_decoder,
+    fit_map,
     fit_temperature,
 )
 
@@ -121,6 +123,8 @@ def test_the_decoder_has_every_heads_own_temperature_after_its_shift() -> None:
     assert dict(plain.temperatures) == {name: fit_temperature(logits[name], labels[name]) for name in logits}
     assert shifted.temperatures["colour"] == pytest.approx(plain.temperatures["colour"], rel=1e-5)
     assert (plain.taxonomy, plain.joint_temperature) == (None, 1.0)
+    assert plain.confidence_maps is not None
+    assert plain.confidence_maps.heads.keys() == logits.keys()
 
 
 def test_evidence_that_heads_repeat_is_taken_back_by_the_joint_temperature() -> None:
@@ -145,6 +149,49 @@ def test_items_whose_labels_are_no_combination_do_not_count_for_it() -> None:
     decoder = fit_decoder(logits, labels, TAXONOMY)
     scores = joint_scores(decoder.heads(kept[0]), TAXONOMY)
     assert decoder.joint_temperature == pytest.approx(fit_temperature(scores, kept[1]["type"]))
+
+
+# Maps of confidences
+
+
+def _bent(count: int = 20_000, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Answers that are right as often as a map with known numbers says of their confidence."""
+    draw = torch.Generator().manual_seed(seed)
+    confidence = 0.25 + 0.75 * torch.rand(count, generator=draw, dtype=torch.float64)
+    return confidence, torch.rand(count, generator=draw) < ConfidenceMap(0.5, 0.8, 0.3)(confidence)
+
+
+def test_the_map_is_that_of_an_unpenalised_logistic_regression() -> None:
+    confidence, right = _bent()
+    features = torch.stack([confidence.log(), -(-confidence).log1p()], dim=1).numpy()
+    reference = LogisticRegression(C=torch.inf, tol=1e-8, max_iter=1000).fit(features, right.numpy())
+    found = fit_map(confidence, right)
+    assert (found.a, found.b, found.m) == pytest.approx([*reference.coef_[0], reference.intercept_[0]], abs=0.05)
+    assert (found.a, found.b, found.m) == pytest.approx((0.5, 0.8, 0.3), abs=0.25)
+
+
+def test_mapped_confidences_of_other_answers_are_honest() -> None:
+    found, (confidence, right) = fit_map(*_bent(seed=0)), _bent(seed=1)
+    before, after = calibration_error(confidence, right), calibration_error(found(confidence), right)
+    assert before is not None
+    assert after is not None
+    assert after < 0.015 < 0.05 < before
+
+
+def test_a_map_never_falls() -> None:
+    """The surer, the more often wrong."""
+    confidence, _ = _bent(2000)
+    found = fit_map(confidence, torch.rand(2000, generator=torch.Generator().manual_seed(0)) > confidence)
+    assert found.a >= 0
+    assert found.b >= 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 30])
+def test_few_answers_or_answers_all_right_hardly_bend_it(count: int) -> None:
+    confidence = torch.full((count,), 0.9, dtype=torch.float64)
+    found = fit_map(confidence, torch.ones(count, dtype=torch.bool))
+    tried = torch.tensor([0.3, 0.6, 0.9, 1.0], dtype=torch.float64)
+    assert bool((found(tried) - tried).abs().max() < (0.1 if count else 1e-9))
 
 
 # Measured
