@@ -97,7 +97,8 @@ DECIDED: Json = {
     "taxonomy": Taxonomy(("colour", "season"), ((0, 0), (1, 1), (1, 2), (2, 0), (3, 1)), (7, 1, 2, 0, 3)),
     "joint_temperature": 0.1 + 0.7,
     "confidence_maps": ConfidenceMaps(
-        {"colour": ConfidenceMap(1.5, 0.5, 1 / 3), "season": ConfidenceMap(0.0, 2.0, -1.0)}, ConfidenceMap(1.0, 1.0, 0.25)
+        {"colour": ConfidenceMap(1.5, 0.5, 1 / 3), "season": ConfidenceMap(0.0, 2.0, -1.0)},
+        ConfidenceMap(1.0, 1.0, 0.25),
     ),
     "thresholds": Thresholds({"colour": Threshold(0.99, 2 / 3), "season": Threshold(0.9, None)}, Threshold(0.8, 0.1)),
 }

@@ -71,7 +71,8 @@ class Tagger(nn.Module):
         if batch.struck is not None and self.text is not None:
             struck = batch.with_struck_titles()
             there = present | {"text": present["text"] & struck.has_title}
-            outputs.append(self._answer(struck, features | {"text": self.text(struck)}, there))
+            # The wide path would learn products by heart: their names are what is left of the title.
+            outputs.append(self._answer(struck, features | {"text": self.text(struck)}, there, teach_wide=False))
             weights.append(self.config.struck_weight)
         return [(weight / sum(weights), output) for weight, output in zip(weights, outputs, strict=True)]
 
@@ -82,13 +83,16 @@ class Tagger(nn.Module):
             return present
         return drop_modalities(present, {"image": self.config.drop_image, "text": self.config.drop_title})
 
-    def _answer(self, batch: Batch, features: dict[str, Tensor], present: Present) -> TaggerOutput:
-        """The logits of items that are read as `present` says."""
+    def _answer(
+        self, batch: Batch, features: dict[str, Tensor], present: Present, teach_wide: bool = True
+    ) -> TaggerOutput:
+        """The logits of items that are read as `present` says. `teach_wide` False: the wide path learns nothing of
+        them."""
         fused = self.fusion(self.missing(features, present), present)
         logits = self.heads(fused)
         if self.wide is not None:
             wide = self.wide(batch.ngram_ids, batch.ngram_weights * present["text"].unsqueeze(1))
-            logits = {name: value + wide[name] for name, value in logits.items()}
+            logits = {n: value + (wide[n] if teach_wide else wide[n].detach()) for n, value in logits.items()}
         return TaggerOutput(logits, fused.embedding)
 
     def _present(self, batch: Batch) -> Present:

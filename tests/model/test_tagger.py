@@ -378,3 +378,13 @@ def test_the_picture_tower_runs_once_for_whole_and_struck_titles() -> None:
     tagger.image.register_forward_hook(lambda *_: runs.append("image"))
     tagger.training_outputs(_with_struck(random_batch()))
     assert runs == ["image"]
+
+
+def test_struck_titles_teach_the_wide_path_nothing() -> None:
+    tagger, batch = _in_training(views="dropped", struck_weight=1.0), _with_struck(random_batch())
+    (_, whole), (_, struck) = tagger.training_outputs(batch)
+    sum(value.square().sum() for value in struck.logits.values()).backward(retain_graph=True)
+    assert tagger.wide.weight.weight.grad is None
+    assert all(parameter.grad is not None for parameter in tagger.heads.parameters())
+    whole.logits["colour"].square().sum().backward()
+    assert tagger.wide.weight.weight.grad.abs().sum() > 0
