@@ -21,7 +21,7 @@ from fashionmt.taxonomy import Taxonomy
 from fashionmt.training.outcomes import head_outcomes, item_outcomes
 
 PENALTY = 10.0
-"""On the squared distance of a map's numbers from those that change nothing, in nats: thousands of answers outweigh it."""
+"""Of a map's squared distance from the one that changes nothing, in nats: thousands of answers outweigh it."""
 BINS = 15
 """Of equal width, of the expected calibration error: what Guo et al. take."""
 
