@@ -15,6 +15,9 @@ from fashionmt.config import TitleVariationConfig
 from fashionmt.data.label_words import strike
 from fashionmt.data.titles import EncodedTitles, TitleEncoder
 
+STRUCK_LOSES = 0.4
+"""The share of the other words that a struck title loses. What is left of a title names its product, and a product
+learned by heart says nothing of others: 8,000 items, validation, struck titles, colour 59.0 against 55.2."""
 SYNONYMS = (
     ("grey", "gray"),
     ("tshirt", "t-shirt", "tee"),
@@ -50,14 +53,14 @@ class TitleVariation:
     """Whether titles are also given with label words struck."""
 
     def encode(self, rows: npt.NDArray[np.int64]) -> tuple[EncodedTitles, EncodedTitles | None]:
-        """The titles `rows`, varied; and with `struck` the same less the label words of one attribute or of all. The
-        draw depends on `rows` alone, whose order is a draw of seed and epoch: a resumed run repeats it without a state
-        of its own."""
+        """The titles `rows`, varied; and with `struck` the same less the label words of one attribute or of all, and
+        less some others. The draw depends on `rows` alone, whose order is a draw of seed and epoch: a resumed run
+        repeats it without a state of its own."""
         draw = np.random.default_rng(rows)
         titles = [self._vary(self.titles[row], draw) for row in rows]
         if not self.struck:
             return self.encoder.encode(titles), None
-        struck = [self._strike(title, draw) if title is not None else None for title in titles]
+        struck = [self._strike_more(title, draw) if title is not None else None for title in titles]
         return self.encoder.encode(titles), self.encoder.encode(struck)
 
     def _vary(self, title: str | None, draw: np.random.Generator) -> str | None:
@@ -77,6 +80,10 @@ class TitleVariation:
         """A title of label words alone stays whole: an item without a picture would have nothing."""
         return strike(title, self._struck_words(draw)) or title
 
+    def _strike_more(self, title: str, draw: np.random.Generator) -> str:
+        """As `_strike`, and `STRUCK_LOSES` of the other words."""
+        return drop_words(self._strike(title, draw), draw, STRUCK_LOSES)
+
     def _struck_words(self, draw: np.random.Generator) -> frozenset[str]:
         """Half the time those of every attribute, half the time of one."""
         names = list(self.label_words)
@@ -90,8 +97,8 @@ def swap_words(title: str, draw: np.random.Generator) -> str:
     return _KNOWN.sub(lambda found: str(draw.choice(ALTERNATIVES[found[0].lower()])), title)
 
 
-def drop_words(title: str, draw: np.random.Generator) -> str:
-    """A title less about one word in five, and never less all of them."""
+def drop_words(title: str, draw: np.random.Generator, share: float = 0.2) -> str:
+    """A title less about a `share` of its words, and never less all of them."""
     words = title.split()
-    kept = [word for word in words if draw.random() >= 0.2]
+    kept = [word for word in words if draw.random() >= share]
     return " ".join(kept) if kept else title

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fashionmt.config import TitleVariationConfig
-from fashionmt.data import TitleEncoder, learn_tokenizer
+from fashionmt.data import TitleEncoder, learn_tokenizer, vary_titles
 from fashionmt.data.ngrams import NgramVocabulary
 from fashionmt.data.vary_titles import ALTERNATIVES, TitleVariation, drop_words, swap_words
 
@@ -103,8 +103,9 @@ def test_no_synonym_adds_or_takes_a_colour() -> None:
         assert (word in colours) == any(other in colours for other in others)
 
 
-def test_struck_titles_stand_beside_whole_ones(encoder: TitleEncoder) -> None:
-    """Each of them is one of the five ways to strike its title, half of them that of every attribute."""
+def test_struck_titles_stand_beside_whole_ones(encoder: TitleEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them is one of the four ways to strike its title, half of them that of every attribute."""
+    monkeypatch.setattr(vary_titles, "STRUCK_LOSES", 0.0)
     titles = ["Nike Men Navy Blue Running Shoes"] * 400
     found, struck = TitleVariation(encoder, titles, WORDS, TitleVariationConfig(), struck=True).encode(np.arange(400))
     assert struck is not None
@@ -116,3 +117,17 @@ def test_struck_titles_stand_beside_whole_ones(encoder: TitleEncoder) -> None:
     ids = {tuple(struck.tokens.ids[row][: struck.tokens.lengths[row]].tolist()) for row in range(400)}
     assert ids == {tuple(expected.tokens.ids[row][: expected.tokens.lengths[row]].tolist()) for row in range(4)}
     assert (struck.tokens.lengths == expected.tokens.lengths[0]).sum() == pytest.approx(200, abs=40)
+
+
+def test_struck_titles_lose_other_words_too_and_whole_ones_do_not(encoder: TitleEncoder) -> None:
+    words = [f"w{i}" for i in range(10)]
+    titles = [" ".join([*words, "navy"])] * 300
+    known = TitleEncoder(learn_tokenizer(titles, 500, 32), None)
+    found, struck = TitleVariation(known, titles, WORDS, TitleVariationConfig(), struck=True).encode(np.arange(300))
+    assert struck is not None
+    frame = 2  # the tokens around a title
+    assert set((found.tokens.lengths - frame).tolist()) == {11}
+    left = (
+        struck.tokens.lengths - frame
+    ).mean()  # navy goes in the half that lose all label words and a third of the rest
+    assert left == pytest.approx(0.6 * (10 + 1 / 3), abs=0.3)
