@@ -39,7 +39,7 @@ from fashionmt.errors import UserError
 from fashionmt.model.tagger import Tagger, rebuild_tagger
 from fashionmt.taxonomy import Taxonomy
 
-FORMAT = 2
+FORMAT = 3
 WEIGHTS, DESCRIPTION, CARD = "model.safetensors", "bundle.json", "README.md"
 TOKENIZER, NGRAMS = "tokenizer.json", "ngrams.safetensors"
 FILES = (WEIGHTS, TOKENIZER, NGRAMS)

@@ -320,7 +320,7 @@ def test_one_changed_byte_is_refused(saved: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "null", "7", "{}", '{"format": 2}', '{"format": 2, "sha256": 3}', "[" * 10**5]
+    "text", ["", "[]", "null", "7", "{}", '{"format": 3}', '{"format": 3, "sha256": 3}', "[" * 10**5]
 )
 def test_a_description_that_is_no_bundles_is_refused(saved: Path, text: str) -> None:
     (saved / "bundle.json").write_text(text)
@@ -336,10 +336,10 @@ def test_a_run_folder_is_not_mistaken_for_a_bundle(tmp_path: Path) -> None:
 # Not known
 
 
-@pytest.mark.parametrize("version", [1, 3, "2", None])
+@pytest.mark.parametrize("version", [1, 2, 4, "3", None])
 def test_another_format_is_refused_by_both_numbers(saved: Path, version: object) -> None:
     _describe(saved, lambda d: d.update(format=version), sign=False)
-    assert f"format {version!r}, and this fashionmt reads format 2" in _refusal(saved)
+    assert f"format {version!r}, and this fashionmt reads format 3" in _refusal(saved)
 
 
 @pytest.mark.parametrize("change", [list.reverse, lambda c: c.__setitem__(0, "other"), list.pop])

@@ -58,6 +58,8 @@ def tiny_tagger(
     with torch.no_grad():
         if tagger.wide is not None:
             tagger.wide.weight.weight[1:].normal_()
+            tagger.wide.bias.normal_()
+            tagger.wide.deep_share.uniform_(0.5, 2.0)
         for vector in tagger.missing.vectors.values():
             vector.normal_()
     return tagger

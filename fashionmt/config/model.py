@@ -110,6 +110,9 @@ class WidePathConfig:
     """An n-gram that fewer training titles hold is not known."""
     dropout: float = 0.0
     """The share of a title's n-grams that are hidden in training."""
+    blend: bool = False
+    """Whether a linear SVM of the same n-grams, fitted by itself, is added after training, in shares chosen on
+    validation."""
 
     def __post_init__(self) -> None:
         check_range("model.wide.min_count", self.min_count, 1, 1e9)

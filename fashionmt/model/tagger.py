@@ -92,7 +92,8 @@ class Tagger(nn.Module):
         logits = self.heads(fused)
         if self.wide is not None:
             wide = self.wide(batch.ngram_ids, batch.ngram_weights * present["text"].unsqueeze(1))
-            logits = {n: value + (wide[n] if teach_wide else wide[n].detach()) for n, value in logits.items()}
+            added = wide if teach_wide else {name: value.detach() for name, value in wide.items()}
+            logits = {name: self.wide.beside(name, value) + added[name] for name, value in logits.items()}
         return TaggerOutput(logits, fused.embedding)
 
     def _present(self, batch: Batch) -> Present:

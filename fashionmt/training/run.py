@@ -32,6 +32,7 @@ from fashionmt.training.checkpoints import ResumeCheckpoint
 from fashionmt.training.class_weights import Counts
 from fashionmt.training.datamodule import CatalogueDataModule
 from fashionmt.training.evaluation import Answers, collect_answers, score
+from fashionmt.training.linear_blend import blend_linear
 from fashionmt.training.logit_adjustment import choose_shifts
 from fashionmt.training.loss import build_loss
 from fashionmt.training.module import MONITOR, TaggerModule
@@ -242,6 +243,9 @@ def evaluate(
     both parts."""
     batch_size = 4 * config.optim.batch_size
     held_out = collect_answers(module.tagger, data.dataset("validation"), device, batch_size)
+    if config.model.wide is not None and config.model.wide.blend:
+        blend_linear(module.tagger, data, held_out.logits, held_out.labels)
+        held_out = collect_answers(module.tagger, data.dataset("validation"), device, batch_size)
     shifts = choose_shifts(held_out.logits, held_out.labels, class_counts(data)) if config.loss.post_hoc else {}
     decoder = fit_decoder(held_out.logits, held_out.labels, taxonomy_of(config.data, data), shifts)
     targets = {name: attribute.target_accuracy for name, attribute in config.data.attributes.items()}

@@ -45,7 +45,7 @@ def test_the_tagger_adds_it_to_the_heads() -> None:
     output = tagger(batch)
     wide, deep = tagger.wide(batch.ngram_ids, batch.ngram_weights), tagger.heads(Fused(output.embedding))
     for name in CLASSES:
-        torch.testing.assert_close(output.logits[name], deep[name] + wide[name])
+        torch.testing.assert_close(output.logits[name], tagger.wide.beside(name, deep[name]) + wide[name])
         assert bool(wide[name].any())
 
 
