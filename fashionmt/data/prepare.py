@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.config import DataConfig, PreprocessConfig, SplitConfig, TitleVariationConfig
-from fashionmt.data.agreement import family_agreement
 from fashionmt.data.catalogue import CatalogueFiles, CatalogueRow, read_catalogue
 from fashionmt.data.dataset import CatalogueDataset, ItemArrays
 from fashionmt.data.findings import Findings
+from fashionmt.data.label_agreement import family_agreement
 from fashionmt.data.label_words import label_words
 from fashionmt.data.labels import learn_label_spaces
 from fashionmt.data.picture_cache import NO_ROW, PictureCache, open_pictures

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fashionmt.attributes import MISSING
-from fashionmt.data.agreement import family_agreement
+from fashionmt.data.label_agreement import family_agreement
 
 
 @pytest.mark.parametrize("seed", range(5))
