@@ -96,7 +96,7 @@ def test_a_row_bears_its_files_name_and_runs_at_a_stated_size(compose: Compose, 
     assert config.benchmark.row == name
     assert config.benchmark.system != "unnamed"
     if name.startswith("ablation_"):
-        assert (config.data.split.kind, config.limit_items, config.trainer.max_epochs) == ("family", 8000, 8)
+        assert (config.data.split.kind, config.limit_items, config.trainer.max_epochs) == ("family", 8000, 16)
         return
     assert name.startswith({"time": "year"}.get(config.data.split.kind, config.data.split.kind))
     said = (conf_dir() / f"experiment/benchmark/{name}.yaml").read_text()
@@ -112,7 +112,7 @@ def keys(config: Any, place: str = "") -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_an_ablation_is_the_main_recipe_but_for_one_choice(compose: Compose, name: str) -> None:
-    size = ["limit_items=8000", "trainer.max_epochs=8"]
+    size = ["limit_items=8000", "trainer.max_epochs=16"]
     main = asdict(compose("experiment=fashion_products", *size))
     config = asdict(compose(f"experiment=benchmark/{name}"))
     told, reference = config.pop("benchmark"), main.pop("benchmark")["row"]
