@@ -57,7 +57,7 @@ KEYS = {
     "sha256",
 }
 OPTIONAL = {"confidence_maps", "shifts", "tabular", "taxonomy", "joint_temperature", "thresholds"}
-"""Left out where there is none: such bundles are those of the first readers of the format."""
+"""Left out where there is none."""
 MAX_DESCRIPTION = 50_000_000  # bytes
 
 
@@ -285,9 +285,13 @@ def _number(what: str, value: Any, positive: bool = False) -> float:
 
 def _model_config(stored: Mapping[str, Any]) -> ModelConfig:
     parts: dict[str, Any] = dict(stored)
-    kinds = {"image": ImageTowerConfig, "text": TextTowerConfig, "wide": WidePathConfig, "fusion": FusionConfig}
-    if parts.get("clip") is not None:  # bundles from before it have no such key
-        kinds["clip"] = ClipConfig
+    kinds = {
+        "image": ImageTowerConfig,
+        "text": TextTowerConfig,
+        "clip": ClipConfig,
+        "wide": WidePathConfig,
+        "fusion": FusionConfig,
+    }
     for name, kind in kinds.items():
         parts[name] = kind(**parts[name]) if parts[name] is not None else None
     return ModelConfig(**parts)

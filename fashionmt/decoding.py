@@ -37,7 +37,7 @@ class ConfidenceMap:
 
     def __call__(self, confidence: Tensor) -> Tensor:
         """float64 (B,) to (B,)."""
-        sure = _inside(confidence)
+        sure = inside(confidence)
         return (self.a * sure.log() - self.b * (-sure).log1p() + self.m).sigmoid()
 
 
@@ -120,11 +120,11 @@ class Decoder:
 def _with_confidence(log_probabilities: Tensor, answers: Tensor, before: Tensor, after: Tensor) -> Tensor:
     """(B, C) with the answers' probabilities (B,) changed from `before` to `after`, and those of the other classes, by
     one factor, to sum to the rest."""
-    rest = (-_inside(after)).log1p() - (-_inside(before)).log1p()
+    rest = (-inside(after)).log1p() - (-inside(before)).log1p()
     return (log_probabilities + rest.unsqueeze(1)).scatter(1, answers.unsqueeze(1), after.log().unsqueeze(1))
 
 
-def _inside(confidence: Tensor) -> Tensor:
+def inside(confidence: Tensor) -> Tensor:
     """Neither 0 nor 1, whose logarithms are infinite."""
     least = torch.finfo(torch.float64).eps
     return confidence.clamp(least, 1 - least)

@@ -225,14 +225,6 @@ def test_a_clip_bundle_no_longer_needs_the_folder_it_began_with(kind: str, tmp_p
     assert read_bundle(tmp_path / "bundle").tagger.modalities == ("image", "text")
 
 
-def test_a_bundle_from_before_clip_is_read(saved: Path) -> None:
-    def older(described: Json) -> None:
-        del described["model"]["clip"], described["model"]["fusion"]["image_share"]
-
-    _describe(saved, older)
-    assert read_bundle(saved).tagger.config.clip is None
-
-
 @pytest.mark.parametrize("kind", ["text", "clip", "towers"])
 def test_a_kernel_that_a_bundle_names_is_not_fetched(kind: str, tmp_path: Path) -> None:
     """transformers takes a repository of the hub for `attn_implementation`, and would run its code."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -56,12 +57,16 @@ class PreparedData:
         otherwise; in a random or time split too."""
         if split.kind == "block":
             return blocks(self.ids, split.block_size).astype(str)
+        return self.families
+
+    @cached_property
+    def families(self) -> npt.NDArray[np.str_]:
+        """Each item's family, (items,)."""
         return families(self.ids, self.raw_titles, self.items.pictures.digests)
 
     def agreement(self) -> dict[str, dict[str, float | int | None]]:
         """Attribute -> `family_agreement`."""
-        groups = families(self.ids, self.raw_titles, self.items.pictures.digests)
-        return {name: family_agreement(groups, labels) for name, labels in self.items.labels.items()}
+        return {name: family_agreement(self.families, labels) for name, labels in self.items.labels.items()}
 
     def dataset(self, part: str) -> CatalogueDataset:
         """`train`, `validation` or `test`."""

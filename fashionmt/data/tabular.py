@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -110,14 +111,18 @@ class CategoricalColumn:
         """How many indices there are."""
         return len(self.categories) + 1
 
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Category -> its index: a catalogue may have thousands of brands, and every item is looked up."""
+        return {text: i for i, text in enumerate(self.categories, start=1)}
+
     def encode(self, texts: Sequence[str | None]) -> npt.NDArray[np.int64]:
         """(N,): from 1 on, or `UNKNOWN`."""
-        index = {text: i for i, text in enumerate(self.categories, start=1)}
-        return np.array([UNKNOWN if text is None else index.get(text, UNKNOWN) for text in texts], dtype=np.int64)
+        return np.array([UNKNOWN if text is None else self.index.get(text, UNKNOWN) for text in texts], dtype=np.int64)
 
     def unread(self, text: str | None) -> bool:
         """Whether `text` says something that the model cannot read."""
-        return text is not None and text not in self.missing and text not in self.categories
+        return text is not None and text not in self.missing and text not in self.index
 
 
 Column = NumericColumn | CategoricalColumn

@@ -74,9 +74,7 @@ def _open(config: PredictConfig, engine: TaggingEngine) -> CatalogueReader:
     if config.catalogue is None:
         drawn = sample_catalogue(cache_dir())
         columns = ColumnMap("id", "productDisplayName", None, "{id}.jpg", ("",))
-        reader = CatalogueReader(drawn.new_catalogue, drawn.new_images, columns)
-        there = {name: column for name, column in trained.tabular.items() if column in reader.table.columns}
-        return CatalogueReader(drawn.new_catalogue, drawn.new_images, replace(columns, tabular=there))
+        return CatalogueReader(drawn.new_catalogue, drawn.new_images, columns)
     chosen = config.columns
     columns = replace(
         trained,

@@ -16,7 +16,7 @@ from scipy.special import expit
 from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error
 
-from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoder, joint_scores
+from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoder, inside, joint_scores
 from fashionmt.taxonomy import Taxonomy
 from fashionmt.training.outcomes import head_outcomes, item_outcomes
 
@@ -91,8 +91,7 @@ def fit_map(confidence: Tensor, right: Tensor) -> ConfidenceMap:
         confidence: float64 (N,), in [0, 1].
         right: bool (N,).
     """
-    certain = torch.finfo(torch.float64).eps
-    sure = confidence.clamp(certain, 1 - certain).numpy()
+    sure = inside(confidence).numpy()
     features = np.stack([np.log(sure), -np.log1p(-sure), np.ones_like(sure)])
     sign = np.where(right.numpy(), 1.0, -1.0)
     plain = np.array([1.0, 1.0, 0.0])

@@ -44,8 +44,9 @@ class Linear:
 
 def blend_linear(
     tagger: Tagger, data: PreparedData, logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]
-) -> None:
-    """Fit linear models to the training titles and take them into the tagger's wide path.
+) -> dict[str, Tensor]:
+    """Fit linear models to the training titles and take them into the tagger's wide path; returns `logits` as the
+    tagger would give them now.
 
     Args:
         logits: attribute -> float (N, C), the tagger's, of the validation items.
@@ -54,15 +55,17 @@ def blend_linear(
     if tagger.wide is None:
         raise ValueError("no wide path")
     train, held_out = (title_matrix(data, rows) for rows in (data.split.train, data.split.validation))
+    blended = dict(logits)
     heads = tqdm(data.spaces.items(), desc="linear model", unit="head", delay=2.0, disable=None, leave=False)
     for name, space in heads:
         linear = fit_linear(train, data.items.labels[name][data.split.train], len(space))
-        if linear is not None:
-            margins = torch.from_numpy(held_out @ linear.weight + _where_titled(held_out) * linear.bias)
-            own, share = choose_shares(logits[name], margins, labels[name])
-            tagger.wide.absorb(
-                name, own, share * torch.from_numpy(linear.weight), share * torch.from_numpy(linear.bias)
-            )
+        if linear is None:
+            continue
+        margins = torch.from_numpy(held_out @ linear.weight + _where_titled(held_out) * linear.bias)
+        own, share = choose_shares(logits[name], margins, labels[name])
+        tagger.wide.absorb(name, own, share * torch.from_numpy(linear.weight), share * torch.from_numpy(linear.bias))
+        blended[name] = (own * logits[name] + share * margins).to(logits[name])
+    return blended
 
 
 def title_matrix(data: PreparedData, rows: npt.NDArray[np.int64]) -> csr_array:

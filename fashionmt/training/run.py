@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -244,8 +245,8 @@ def evaluate(
     batch_size = 4 * config.optim.batch_size
     held_out = collect_answers(module.tagger, data.dataset("validation"), device, batch_size)
     if config.model.wide is not None and config.model.wide.blend:
-        blend_linear(module.tagger, data, held_out.logits, held_out.labels)
-        held_out = collect_answers(module.tagger, data.dataset("validation"), device, batch_size)
+        blended = blend_linear(module.tagger, data, held_out.logits, held_out.labels)
+        held_out = replace(held_out, logits=blended)
     shifts = choose_shifts(held_out.logits, held_out.labels, class_counts(data)) if config.loss.post_hoc else {}
     decoder = fit_decoder(held_out.logits, held_out.labels, taxonomy_of(config.data, data), shifts)
     targets = {name: attribute.target_accuracy for name, attribute in config.data.attributes.items()}
@@ -292,6 +293,7 @@ def report_taxonomy(config: DataConfig, data: PreparedData) -> None:
 
 
 def provenance(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
+    """What was trained on, when, and with which versions: as a bundle, or a folder of towers, keeps it."""
     return {
         "data": config.data.name,
         "data_fingerprint": data.fingerprint,

@@ -81,7 +81,7 @@ def reference(data: PreparedData, name: str) -> Callable[[np.ndarray], np.ndarra
 def test_the_tagger_answers_with_the_weighted_sum(data: PreparedData) -> None:
     tagger = tagger_of(data)
     before = collect_answers(tagger, data.dataset("validation"), CPU, 7)
-    blend_linear(tagger, data, before.logits, before.labels)
+    blended = blend_linear(tagger, data, before.logits, before.labels)
     after = collect_answers(tagger, data.dataset("validation"), CPU, 7)
     titled = np.array([data.raw_titles[row] is not None for row in data.split.validation])
     assert 0 < titled.sum() < 20
@@ -90,6 +90,7 @@ def test_the_tagger_answers_with_the_weighted_sum(data: PreparedData) -> None:
         own, share = choose_shares(before.logits[name], torch.from_numpy(margins), before.labels[name])
         expected = own * before.logits[name] + share * torch.from_numpy(margins)
         assert share > 0.1
+        torch.testing.assert_close(blended[name], after.logits[name], atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(after.logits[name].double(), expected.double(), atol=1e-4, rtol=1e-4)
         wrong = [(a.logits[name].argmax(1) != a.labels[name]).double().mean() for a in (before, after)]
         assert wrong[1] < wrong[0]
