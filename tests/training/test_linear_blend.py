@@ -127,6 +127,14 @@ def test_shares_are_those_that_the_labels_were_drawn_with() -> None:
     assert choose_shares(logits, margins, torch.full((20_000,), -1)) == (1.0, 0.0)
 
 
+def test_a_likelier_blend_that_answers_worse_is_left_out() -> None:
+    labels = torch.zeros(100, dtype=torch.int64)
+    logits = torch.tensor([[0.01, 0.0]]).repeat(100, 1)
+    margins = torch.tensor([[5.0, -5.0]] * 95 + [[-1.0, 1.0]] * 5).double()
+    assert choose_shares(logits, margins, labels) == (1.0, 0.0)
+    assert choose_shares(logits, margins.abs() * margins[0].sign(), labels)[1] > 0
+
+
 def test_a_tagger_without_a_wide_path_has_nothing_to_take_it_into(data: PreparedData) -> None:
     tagger = tagger_of(data)
     tagger.wide = None
