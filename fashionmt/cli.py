@@ -4,10 +4,13 @@ import contextlib
 import dataclasses
 import difflib
 import errno
+import functools
+import importlib.util
 import os
 import sys
 import traceback
 import typing
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,14 +18,17 @@ from typing import Any, NoReturn
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fashionmt.config import BenchmarkConfig, PredictConfig, TrainConfig
+from fashionmt.config import BenchmarkConfig, PredictConfig, SweepConfig, TrainConfig
 from fashionmt.errors import ExitCode, RowFailedError, UserError
 from fashionmt.hydra_bridge import (
-    VERSION_BASE,
+    MAIN,
+    begun_sweep,
     build_loggers,
     from_yaml,
     register_resolvers,
@@ -30,15 +36,22 @@ from fashionmt.hydra_bridge import (
     to_dataclass,
     to_yaml,
 )
-from fashionmt.paths import conf_dir
+from fashionmt.paths import cache_dir, conf_dir
 
 DEBUG = "FASHIONMT_DEBUG"
 """The environment variable that asks for tracebacks."""
+COMMAND = "FASHIONMT_COMMAND"
+"""The environment variable that tells the jobs of one command from those of others: the processes that it starts
+inherit it."""
+ARTIFACT = "wandb:"
+"""Before the name of a bundle that lies in Weights & Biases."""
 
 
 def train() -> None:
     """Console script `fashionmt-train`."""
-    _run(_train)
+    os.environ[COMMAND] = uuid.uuid4().hex
+    _register_sweeper()
+    _run(_train, _conclude_sweep)
 
 
 def predict() -> None:
@@ -46,16 +59,59 @@ def predict() -> None:
     _run(_predict)
 
 
-@hydra.main(**VERSION_BASE, config_path=str(conf_dir()), config_name="train")
-def _train(composed: DictConfig) -> None:
+def _register_sweeper() -> None:
+    """Make our search known to Hydra, where the `sweep` extra is installed: Hydra takes no sweeper that is not."""
+    if importlib.util.find_spec("hydra_plugins") and importlib.util.find_spec("hydra_plugins.hydra_optuna_sweeper"):
+        from fashionmt.sweep.study_sweeper import StudySweeper
+
+        Plugins.instance().register(StudySweeper)
+
+
+@hydra.main(**MAIN, config_path=str(conf_dir()), config_name="train")
+def _train(composed: DictConfig) -> Any:
     if composed.benchmark.row is not None:
         _benchmark_row(composed)
-        return
+        return None
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return _sweep_job(composed)
     with _one_line_errors():
+        if composed.sweep_status is not None:
+            return _sweep_status(Path(composed.sweep_status))
         config = to_dataclass(composed, TrainConfig)
         folder = Path(HydraConfig.get().runtime.output_dir)
         with _mention_resume(folder):
             _train_in(folder, config)
+    return None
+
+
+def _sweep_job(composed: DictConfig) -> Any:
+    """One of a multirun. It fails alone: why stands in its folder, and in the command's last line."""
+    from fashionmt.sweep.run import run_job
+
+    _quiet_libraries()
+    sweep = to_dataclass(composed.sweep, SweepConfig)
+    overrides = [text for text in HydraConfig.get().overrides.task if not text.startswith(("sweep.", "fail_fast="))]
+    compose = functools.partial(to_dataclass, composed, TrainConfig)
+    try:
+        return run_job(compose, sweep, composed.fail_fast, overrides, os.environ.get(COMMAND, ""))
+    except KeyboardInterrupt:
+        _leave(ExitCode.INTERRUPTED, "interrupted. The same command goes on with it")
+
+
+def _sweep_status(folder: Path) -> None:
+    from fashionmt.sweep.conclude import print_jobs
+
+    print_jobs(folder)
+
+
+def _conclude_sweep() -> None:
+    """What a multirun ends with, where one was begun."""
+    if (folder := begun_sweep()) is not None:
+        from fashionmt.sweep.conclude import conclude
+
+        code, line = conclude(_relative(folder), os.environ[COMMAND])
+        if line is not None:
+            _leave(code, line)
 
 
 def _benchmark_row(composed: DictConfig) -> None:
@@ -69,7 +125,7 @@ def _benchmark_row(composed: DictConfig) -> None:
 
 def _train_in(root: Path, config: TrainConfig) -> None:
     # Imported here: `--help` and a misspelt key must not wait for torch.
-    from fashionmt.training import RunFolder, print_pretrained, run_pretraining, run_training, settle
+    from fashionmt.training import RunFolder, print_pretrained, print_results, run_pretraining, run_training, settle
 
     _quiet_libraries()
     folder = RunFolder(_relative(root))
@@ -86,17 +142,22 @@ def _train_in(root: Path, config: TrainConfig) -> None:
         if metrics := run_pretraining(config, folder, loggers, resume):
             print_pretrained(config, folder, metrics)
         return
-    run_training(config, folder, loggers, resume)
-    sys.stdout.write(f"bundle: {folder.bundle}\n")
+    if metrics := run_training(config, folder, loggers, resume):
+        print_results(metrics)
+        sys.stdout.write(f"bundle: {folder.bundle}\n")
 
 
-@hydra.main(**VERSION_BASE, config_path=str(conf_dir()), config_name="predict")
+@hydra.main(**MAIN, config_path=str(conf_dir()), config_name="predict")
 def _predict(composed: DictConfig) -> None:
     with _one_line_errors():
         config = to_dataclass(composed, PredictConfig)
         from fashionmt.inference import tag_catalogue
 
         _quiet_libraries()
+        if config.bundle is not None and config.bundle.startswith(ARTIFACT):
+            from fashionmt.training.wandb_run import fetch_bundle
+
+            config.bundle = str(fetch_bundle(config.bundle.removeprefix(ARTIFACT), cache_dir() / "bundles"))
         tag_catalogue(config, _relative(Path(HydraConfig.get().runtime.output_dir)))
 
 
@@ -127,7 +188,7 @@ def _quiet_libraries() -> None:
 # Errors
 
 
-def _run(main: Callable[[], None]) -> None:
+def _run(main: Callable[[], None], conclude: Callable[[], None] = lambda: None) -> None:
     register_schemas()
     register_resolvers()
     # Hydra would print its own errors in several lines and exit with 1.
@@ -136,6 +197,7 @@ def _run(main: Callable[[], None]) -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     with _one_line_errors():
         main()
+        conclude()
 
 
 @contextlib.contextmanager
@@ -185,6 +247,8 @@ def _failed_rows(error: RowFailedError) -> str:
     return f"{error.benchmark}: {rows} failed: {', '.join(names)}. {error.row}: {error.reason}"
 
 
+EXTRAS = {"hydra/sweeper": "sweep", "joblib": "joblib", "submitit": "slurm", "ray": "ray"}
+"""What Hydra misses -> the extra that brings it."""
 INNER = ("full_key:", "object_type=", "reference_type=", "See https:")
 
 
@@ -196,7 +260,11 @@ def _config_error(error: Exception) -> str:
         told = message.split("Config search path:")[0].split("To append to your config")[0]
         lines = [line.strip() for line in told.splitlines()]
         texts.append(" ".join(line for line in lines if line and not line.startswith(INNER)).rstrip("."))
-    return f"config: {'. '.join(dict.fromkeys(texts))}. {_suggestion()}"
+    line = f"config: {'. '.join(dict.fromkeys(texts))}."
+    for name, extra in EXTRAS.items():
+        if "hydra/" in line and name in line:
+            return f"{line} It comes with an extra: pip install 'fashionmt[{extra}]'."
+    return f"{line} {_suggestion()}"
 
 
 def _suggestion() -> str:

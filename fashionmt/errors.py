@@ -16,7 +16,19 @@ class UserError(Exception):
     """Something the user can repair: bad input, bad config, no disk space. Ends a command with exit code 2."""
 
     def __init__(self, thing: str, wrong: str, repair: str) -> None:
-        super().__init__(" ".join(f"{thing}: {wrong}. {repair}.".split()))
+        super().__init__(thing, wrong, repair)  # what it is made of again, where it comes from another process
+
+    def __str__(self) -> str:
+        thing, wrong, repair = self.args
+        return " ".join(f"{thing}: {wrong}. {repair}.".split())
+
+
+class DivergedError(UserError):
+    """Training came to weights that are no numbers: nothing of it can be used."""
+
+    def __init__(self, step: int) -> None:
+        wrong = f"diverged: at step {step} its figures are no finite numbers"
+        super().__init__("training", wrong, "Lower optim.learning_rate, or the loss's weights")
 
 
 class RowFailedError(Exception):

@@ -7,6 +7,8 @@ from typing import Any, TypeVar, cast
 import hydra
 import yaml
 from hydra.core.config_store import ConfigStore
+from hydra.errors import InstantiationException
+from hydra.experimental.callback import Callback
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -18,10 +20,16 @@ C = TypeVar("C")
 HYDRA_1_3 = hydra.__version__.startswith("1.3.")
 
 VERSION_BASE: dict[str, Any] = {"version_base": "1.3"} if HYDRA_1_3 else {}
-"""For `hydra.main` and `initialize`: Hydra 1.3 warns where it is not given, Hydra 1.4 where it is."""
+"""For `hydra.initialize`: Hydra 1.3 warns where it is not given, Hydra 1.4 where it is."""
 
 LOGGER_TARGETS = ("pytorch_lightning.loggers.", "fashionmt.training.")
 """A config may build these and nothing else: `_target_` is a call of whatever it names."""
+
+TRUSTED = [f"{one}*" for one in (*LOGGER_TARGETS, "fashionmt.hydra_bridge.")]
+MAIN: dict[str, Any] = VERSION_BASE if HYDRA_1_3 else {"execution_whitelist": TRUSTED}
+"""For `hydra.main`: Hydra 1.4 wants to know what a config may build."""
+INSTANTIATE: dict[str, Any] = {} if HYDRA_1_3 else {"_execution_whitelist_": TRUSTED}
+"""The same for `instantiate` elsewhere."""
 
 
 @functools.cache  # Hydra 1.4 warns of a name that is stored twice
@@ -33,10 +41,26 @@ def register_schemas() -> None:
 
 
 def register_resolvers() -> None:
-    """`${run_folder:<resume>,<new>}`: the folder of the run to resume, or a new one."""
+    """`${run_folder:<resume>,<sweep_status>,<new>}`: the folder that is there already, or a new one."""
     # OmegaConf 2.4, of Hydra 1.4, renames it and warns of the old name.
     register: Any = OmegaConf.register_new_resolver if HYDRA_1_3 else OmegaConf.register_resolver
-    register("run_folder", lambda resume, new: resume if resume is not None else new, replace=True)
+    register("run_folder", lambda *folders: next(folder for folder in folders if folder is not None), replace=True)
+
+
+_sweep_folders: list[Path] = []
+
+
+class SweepCallback(Callback):
+    """Hydra's word to the command that a multirun begins, and where: its jobs may run in other processes."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Keep the folder."""
+        _sweep_folders.append(Path(config.hydra.sweep.dir))
+
+
+def begun_sweep() -> Path | None:
+    """The folder of this command's multirun; None where it has none."""
+    return _sweep_folders[-1] if _sweep_folders else None
 
 
 def to_dataclass(config: DictConfig, kind: type[C]) -> C:
@@ -69,5 +93,17 @@ def build_loggers(nodes: dict[str, Any], run_folder: Path) -> list[Any]:
         if not target.startswith(LOGGER_TARGETS):
             allowed = " or ".join(LOGGER_TARGETS)
             raise UserError(f"logger.{name}._target_={target}", "not allowed", f"It must begin with {allowed}")
-        built.append(instantiate(node, save_dir=str(run_folder)))
+        built.append(_build_logger(name, node, run_folder))
     return built
+
+
+def _build_logger(name: str, node: dict[str, Any], run_folder: Path) -> Any:
+    try:
+        return instantiate(node, save_dir=str(run_folder), **INSTANTIATE)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            repair = f"Run pip install 'fashionmt[{name}]'"
+            raise UserError(f"logger={name}", "its package is not installed", repair) from error
+        raise

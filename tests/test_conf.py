@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
@@ -21,16 +22,36 @@ from fashionmt.hydra_bridge import (
 from fashionmt.paths import conf_dir
 
 FILES = sorted(conf_dir().glob("**/*.yaml"))
-GROUPED = [path.relative_to(conf_dir()) for path in FILES if path.parent != conf_dir()]
+OTHERS = (conf_dir(), conf_dir() / "wandb_sweep")
+GROUPED = [path.relative_to(conf_dir()) for path in FILES if path.parent not in OTHERS]
+PLUGINS = {
+    "sweep": "hydra_plugins.hydra_optuna_sweeper",
+    "joblib": "hydra_plugins.hydra_joblib_launcher",
+    "slurm": "hydra_plugins.hydra_submitit_launcher",
+    "slurm_local": "hydra_plugins.hydra_submitit_launcher",
+    "ray": "hydra_plugins.hydra_ray_launcher",
+}
+"""Group or option -> what its file is about, of an extra."""
 
 
 @pytest.mark.parametrize("path", GROUPED, ids=str)
 def test_every_yaml_composes(path: Path, compose: Callable[..., TrainConfig]) -> None:
     group, _, option = path.with_suffix("").as_posix().partition("/")
+    if "override /hydra/" in (conf_dir() / path).read_text():
+        pytest.importorskip(PLUGINS.get(option, PLUGINS["sweep"]), reason="its extra is not installed")
     override = f"{group}={option}" if group == "experiment" else f"{path.parent}={path.stem}"
     extra = ["data.catalogue=x.csv"] if path.stem == "catalogue" else []
     config = compose(override, *extra)
     assert isinstance(config, TrainConfig)
+
+
+def test_wandbs_own_sweep_tries_settings_that_there_are(compose: Callable[..., TrainConfig]) -> None:
+    found = yaml.safe_load((conf_dir() / "wandb_sweep" / "bayes.yaml").read_text())
+    assert found["command"][-1] == "${args_no_hyphens}"
+    given = [text for text in found["command"] if "=" in text]
+    tried = [f"{key}={values['min']}" for key, values in found["parameters"].items()]
+    assert compose(*given, *tried).optim.learning_rate == 1e-4
+    assert found["metric"]["name"] == "val/macro_f1/articleType"
 
 
 def test_train_and_predict_are_the_only_primary_configs() -> None:

@@ -25,6 +25,7 @@ LAYERS = {
     "inference": 4,
     "hydra_bridge": 4,
     "benchmark": 5,
+    "sweep": 5,
     "cli": 6,
 }
 """A module, or a package whose modules may import each other -> its layer."""
@@ -32,8 +33,10 @@ DOORS = {
     "pytorch_lightning": ("training/",),
     "lightning": (),
     "hydra": ("hydra_bridge.py", "cli.py"),
+    "hydra_plugins": ("sweep/study_sweeper.py",),
     "omegaconf": ("hydra_bridge.py", "cli.py"),
-    "wandb": ("training/tracking.py",),
+    "optuna": ("sweep/study.py", "sweep/study_sweeper.py"),
+    "wandb": ("training/wandb_run.py",),
     "transformers": ("model/bert_tower.py", "model/clip_towers.py", "model/pretrained.py"),
     **dict.fromkeys(("pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"), ()),
 }
@@ -163,7 +166,7 @@ def test_each_breach_would_be_found(file: str, source: str) -> None:
     [
         ("data/dataset.py", "from fashionmt.data.labels import Labels\nfrom fashionmt.config import DataConfig"),
         ("training/run.py", "import fashionmt\nimport pytorch_lightning\nfrom fashionmt.model import Tagger"),
-        ("training/tracking.py", "def late():\n    import wandb"),
+        ("training/wandb_run.py", "import wandb"),
         ("model/bert_tower.py", "import transformers"),
         ("cli.py", "import hydra\nfrom fashionmt import config as schema\nfrom fashionmt.training import run_training"),
         ("bundle.py", "import torch\ntorch.load(path, weights_only=True)"),

@@ -1,7 +1,6 @@
 """The folder of one row, and the folder of them all."""
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,14 +62,7 @@ class RowFolder:
     @property
     def begun(self) -> bool:
         """Whether it holds something that took time to make: figures, a trained model or a checkpoint."""
-        return any(path.is_file() for path in (self.result, self.run.metrics, self.run.resume_checkpoint))
-
-    def clear(self) -> None:
-        """Remove what a run leaves that was killed before its first checkpoint, or that could not begin."""
-        for file in (self.run.config, self.run.split, self.run.data_report):
-            file.unlink(missing_ok=True)
-        for folder in (self.run.checkpoints, self.run.bundle):
-            shutil.rmtree(folder, ignore_errors=True)
+        return self.result.is_file() or self.run.begun
 
 
 def read_results(folder: Path) -> list[tuple[RowFolder, dict[str, Any]]]:

@@ -39,7 +39,7 @@ SAME_RESULT = {
     "trainer": ("accelerator", "devices", "num_nodes", "strategy", "precision", "checkpoint_seconds"),
 }
 """Settings that may differ between a kept row and the one that is asked for: names, places and machines."""
-UNUSED = {"logger", "resume"}
+UNUSED = {"fail_fast", "logger", "report", "resume", "sweep", "sweep_status"}
 UNUSED_BY_BASELINES = {"augment", "loss", "model", "optim", "preprocess", "trainer"}
 
 
@@ -96,7 +96,7 @@ def row_recorded(benchmark: BenchmarkConfig, seed: int) -> Iterator[None]:
 def _claim(config: TrainConfig, folder: RowFolder) -> TrainConfig:
     """The row's config: as kept in its folder, where anything is begun there, or as asked for and kept there now."""
     if not folder.begun:
-        folder.clear()
+        folder.run.clear()
         config = settle(config)
         folder.run.claim(to_yaml(config))
         return config

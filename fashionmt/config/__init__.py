@@ -23,6 +23,7 @@ from fashionmt.config.model import (
     WidePathConfig,
 )
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
+from fashionmt.config.sweep import SweepConfig
 from fashionmt.config.tabular import TabularColumnConfig
 from fashionmt.config.training import (
     ContrastConfig,
@@ -53,6 +54,7 @@ __all__ = [
     "PredictConfig",
     "PreprocessConfig",
     "SplitConfig",
+    "SweepConfig",
     "TabularColumnConfig",
     "TextTowerConfig",
     "ThresholdConfig",

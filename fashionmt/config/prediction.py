@@ -21,7 +21,7 @@ class PredictConfig:
     """Everything `predict.py` reads."""
 
     bundle: str | None = None
-    """A bundle's folder; null takes the newest under runs/train."""
+    """A bundle's folder, or `wandb:<entity>/<project>/<artifact>`; null takes the newest under runs/train."""
     catalogue: str | None = None
     """A CSV, TSV or Parquet file; null tags the sample's new items."""
     images: str | None = None

@@ -8,6 +8,7 @@ from fashionmt.config.benchmark import BenchmarkConfig
 from fashionmt.config.checks import MAX_SEED, check_choice, check_range
 from fashionmt.config.data import DataConfig, PreprocessConfig
 from fashionmt.config.model import ModelConfig
+from fashionmt.config.sweep import SweepConfig
 from fashionmt.errors import UserError
 
 
@@ -156,6 +157,8 @@ class TrainConfig:
     thresholds: ThresholdConfig = field(default_factory=ThresholdConfig)
     logger: dict[str, Any] = field(default_factory=dict)
     """Name -> a node with `_target_`, built by `hydra_bridge.build_loggers`."""
+    report: bool = True
+    """Draw `report.html` at the end, which takes some seconds."""
     seed: int = 0
     limit_items: int | None = None
     """Train and evaluate on the first families that hold this many rows: a quick look at a large catalogue."""
@@ -164,6 +167,12 @@ class TrainConfig:
     contrast: ContrastConfig | None = None
     """Not a tagger is trained, but its two towers, on the catalogue's own pairs; null: a tagger."""
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    """Of a multirun (`-m`)."""
+    fail_fast: bool = False
+    """Stop a multirun at the first job that fails; otherwise the others go on."""
+    sweep_status: str | None = None
+    """Train nothing: show the jobs of this sweep's folder."""
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, 0, MAX_SEED)

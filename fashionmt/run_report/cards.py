@@ -25,8 +25,8 @@ class Card:
 
     id: str
     title: str | None
-    picture: str | None
-    """A data URI."""
+    pixels: npt.NDArray[np.uint8] | None
+    """(H, W, 3), RGB."""
     label: str
     answer: str
     confidence: float
@@ -34,9 +34,12 @@ class Card:
     @classmethod
     def of(cls, part: HeldOut, position: int, label: str, answer: str, confidence: float) -> "Card":
         """The card of an item of `part`."""
-        pixels = part.picture(position)
-        picture = None if pixels is None else data_uri(pixels)
-        return cls(part.ids[position], part.titles[position], picture, label, answer, confidence)
+        return cls(part.ids[position], part.titles[position], part.picture(position), label, answer, confidence)
+
+    @property
+    def picture(self) -> str | None:
+        """A data URI."""
+        return None if self.pixels is None else data_uri(self.pixels)
 
 
 def worst_mistakes(part: HeldOut, space: LabelSpace) -> list[Card]:

@@ -53,14 +53,14 @@ class Confusion:
         errors = mistakes.sum(0) + mistakes.sum(1)
         return np.argsort(-errors, kind="stable")[: min(MOST_CONFUSED, np.count_nonzero(errors))]
 
-    def worst_pairs(self) -> list[Pair]:
+    def worst_pairs(self, limit: int = WORST_PAIRS) -> list[Pair]:
         """The most frequent mistakes first."""
         totals = self.counts.sum(1)
         true, answered = np.nonzero(self.mistakes)
         counts = self.mistakes[true, answered]
         return [
             Pair(self.classes[true[k]], self.classes[answered[k]], int(counts[k]), float(counts[k] / totals[true[k]]))
-            for k in np.argsort(-counts, kind="stable")[:WORST_PAIRS]
+            for k in np.argsort(-counts, kind="stable")[:limit]
         ]
 
     def never_answered(self) -> dict[str, int]:

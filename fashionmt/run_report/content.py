@@ -71,8 +71,8 @@ class ReportContent:
     spaces: Mapping[str, LabelSpace]
     train_counts: Mapping[str, npt.NDArray[np.int64]]
     """Attribute -> training items of each of `LabelSpace.every_class`."""
-    log: pd.DataFrame
-    """The rows that Lightning's CSVLogger wrote; empty where nothing was logged."""
+    epochs: pd.DataFrame
+    """What was logged in each epoch, by its number from 0; empty where nothing was."""
     validation: HeldOut
     test: HeldOut
     embedding: npt.NDArray[np.float32]

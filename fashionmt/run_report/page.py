@@ -91,27 +91,17 @@ def _render(content: ReportContent, sections: dict[str, Section]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "count": count}
-    epochs = epoch_table(content.log)
     return environment.get_template(TEMPLATE).render(
         content=content,
         sections=sections.values(),
         suspects_file=SUSPECTS,
         few=FEW,
-        epochs=len(epochs),
-        loss=figures.loss_curves(epochs, list(content.spaces)),
-        scores=figures.score_curves(epochs, list(content.spaces)),
+        epochs=len(content.epochs),
+        loss=figures.loss_curves(content.epochs, list(content.spaces)),
+        scores=figures.score_curves(content.epochs, list(content.spaces)),
         maps=_maps(content),
         mapped_items=len(choose_items(len(content.embedding))),
     )
-
-
-def epoch_table(log: pd.DataFrame) -> pd.DataFrame:
-    """The last value of every column in each epoch, indexed by epoch from 0."""
-    if "epoch" not in log:
-        return pd.DataFrame()
-    numbers = log.apply(pd.to_numeric, errors="coerce").dropna(subset="epoch")
-    epochs: pd.DataFrame = numbers.astype({"epoch": int}).groupby("epoch").last()
-    return epochs.dropna(axis="columns", how="all")
 
 
 def _maps(content: ReportContent) -> Markup | None:

@@ -10,9 +10,13 @@ from torch.optim import AdamW, Optimizer
 
 from fashionmt.batch import Batch
 from fashionmt.config import OptimConfig
+from fashionmt.errors import DivergedError
 from fashionmt.model import Tagger, TwoTowers
 from fashionmt.training.averaging import WeightAverage
 from fashionmt.training.optim import build_optimizer, build_scheduler
+
+CHECK_STEPS = 10
+"""How often gradients are checked: a GPU must wait for it."""
 
 
 class BaseModule(pl.LightningModule):
@@ -35,8 +39,11 @@ class BaseModule(pl.LightningModule):
         torch.manual_seed(self._step_seed)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip the gradients' norm and log it. Lightning's own clipping refuses fused optimisers."""
+        """Clip the gradients' norm and log it. Lightning's own clipping refuses fused optimisers. Raises
+        `DivergedError`: what is no number stays none, and hours would be lost."""
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        if self.global_step % CHECK_STEPS == 0 and not bool(norm.isfinite()):
+            raise DivergedError(self.global_step)
         self.log("train/gradient_norm", norm)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -57,9 +64,11 @@ class BaseModule(pl.LightningModule):
 
     def on_validation_end(self) -> None:
         """Go on with the weights of the last step. All callbacks' turns are over: the checkpoint holds what was
-        scored."""
+        scored. Raises `DivergedError`."""
         if self.average is not None:
             self.average.swap(self.model)
+        if not bool(self.trainer.callback_metrics["val/loss"].isfinite()):
+            raise DivergedError(self.global_step)
 
     def build_optimizer(self) -> AdamW:
         """Over the model's parameters."""

@@ -22,20 +22,40 @@ from fashionmt.training.datamodule import CatalogueDataModule
 from fashionmt.training.report import write_json
 from fashionmt.training.run import build_trainer, fit, keep_data_report, load_data, provenance
 from fashionmt.training.run_folder import RunFolder
+from fashionmt.training.tracking import Watch, tracked
 
 
-def run_pretraining(config: TrainConfig, folder: RunFolder, loggers: Sequence[Logger], resume: bool) -> dict[str, Any]:
+def run_pretraining(
+    config: TrainConfig,
+    folder: RunFolder,
+    loggers: Sequence[Logger],
+    resume: bool,
+    data: PreparedData | None = None,
+    watch: Watch | None = None,
+) -> dict[str, Any]:
     """Train two towers on the training rows alone, choose the best epoch on validation, write `folder.towers`.
 
-    Test rows are neither learned from nor looked at. `resume` goes on from the folder's checkpoint. Returns what
-    `metrics.json` holds. Raises `UserError`.
+    Test rows are neither learned from nor looked at. `resume`, `data`, `watch`: as `run_training` has them. Returns
+    what `metrics.json` holds. Raises `UserError`, and what `watch` raises.
     """
+    with tracked(loggers, config):
+        return _pretrain(config, folder, loggers, resume, data, watch)
+
+
+def _pretrain(
+    config: TrainConfig,
+    folder: RunFolder,
+    loggers: Sequence[Logger],
+    resume: bool,
+    data: PreparedData | None,
+    watch: Watch | None,
+) -> dict[str, Any]:
     began = time.monotonic()
-    data = load_data(config)
+    data = data or load_data(config)
     keep_data_report(data, folder, resume)
     pairs = only_pairs(data)
     module = build_contrast_module(config, pairs)
-    trainer, best = build_trainer(config, folder, loggers, MONITOR)
+    trainer, best = build_trainer(config, folder, loggers, MONITOR, watch)
     batches = CatalogueDataModule(pairs, config.optim.batch_size, config.seed, config.augment.titles)
     fit(trainer, module, batches, folder, resume)
     if not trainer.is_global_zero:

@@ -1,13 +1,12 @@
 """What a run hands to its report: the data, the bundle's answers and the logs, as plain arrays."""
 
+import contextlib
 import sys
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from fashionmt.bundle import Bundle
 from fashionmt.config import ModelConfig, TrainConfig
@@ -16,24 +15,39 @@ from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.run_report import Head, HeldOut, ReportContent, write_report
 from fashionmt.training.evaluation import Answers
 from fashionmt.training.run_folder import RunFolder
+from fashionmt.training.tracking import ResultLogger
 
 
-def write_run_report(
+def show_results(
     folder: RunFolder,
     config: TrainConfig,
     data: PreparedData,
     bundle: Bundle,
     answers: Mapping[str, Answers],
     seconds: float,
+    loggers: Sequence[ResultLogger] = (),
 ) -> None:
-    """Write `report.html` of a run that has ended. `answers`: of `validation` and of `test`.
+    """Write `report.html` of a run that has ended, if it is wanted, and show the same to `loggers`.
 
-    A report that fails costs no trained run: that it did is one line on stderr.
+    `answers`: of `validation` and of `test`.
+
+    What fails here costs no trained run: that it did is one line on stderr.
     """
+    with _told(f"{folder.report} could not be written"):
+        content = report_content(folder, config, data, bundle, answers, seconds)
+        if config.report:
+            write_report(folder.report, content)
+        for logger in loggers:
+            with _told(f"{type(logger).__name__} could not be shown the results"):
+                logger.log_results(content, folder.report, folder.bundle)
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
     try:
-        write_report(folder.report, report_content(folder, config, data, bundle, answers, seconds))
+        yield
     except Exception as error:
-        line = f"fashionmt: {folder.report} could not be written ({type(error).__name__}: {error})"
+        line = f"fashionmt: {what} ({type(error).__name__}: {error})"
         sys.stderr.write(" ".join(line.split()) + "\n")
 
 
@@ -45,7 +59,7 @@ def report_content(
     answers: Mapping[str, Answers],
     seconds: float,
 ) -> ReportContent:
-    """What `write_run_report` writes."""
+    """What `show_results` shows."""
     validation, test = (_held_out(name, data, decode(answers[name], bundle)) for name in ("validation", "test"))
     return ReportContent(
         title=f"{config.data.name}, {folder.root.parent.name}/{folder.root.name}",
@@ -53,7 +67,7 @@ def report_content(
         metrics=bundle.metrics,
         spaces=data.spaces,
         train_counts=_train_counts(data),
-        log=read_log(folder.root),
+        epochs=folder.read_epochs(),
         validation=validation,
         test=test,
         embedding=answers["test"].embedding.numpy(),
@@ -86,13 +100,6 @@ def _train_counts(data: PreparedData) -> dict[str, npt.NDArray[np.int64]]:
         labels = data.items.labels[name][data.split.train]
         counts[name] = np.bincount(labels[labels >= 0], minlength=len(space.every_class))
     return counts
-
-
-def read_log(root: Path) -> pd.DataFrame:
-    """The rows of the CSV logs below a run's folder, oldest first: a resumed run has one more."""
-    files = sorted(root.glob("*/version_*/metrics.csv"), key=lambda path: path.stat().st_mtime)
-    tables = [pd.read_csv(path) for path in files if path.stat().st_size]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def _facts(model: ModelConfig, provenance: Mapping[str, Any], seconds: float) -> dict[str, str]:

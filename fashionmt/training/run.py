@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 import fashionmt
 from fashionmt.bundle import Bundle, save_bundle
-from fashionmt.config import DataConfig, ModelConfig, TextTowerConfig, TrainConfig, TrainerConfig
+from fashionmt.config import DataConfig, LossConfig, ModelConfig, TextTowerConfig, TrainConfig, TrainerConfig
 from fashionmt.data import ColumnMap, NgramVocabulary, PreparedData, TitleEncoder, learn_tokenizer, prepare_data
 from fashionmt.errors import UserError
 from fashionmt.model import build_tagger, check_model, clip_tokenizer, pretrained_tokenizer
@@ -30,7 +30,7 @@ from fashionmt.taxonomy import Taxonomy, learn_taxonomy
 from fashionmt.training.base_module import BaseModule
 from fashionmt.training.calibration import fit_decoder
 from fashionmt.training.checkpoints import ResumeCheckpoint
-from fashionmt.training.class_weights import Counts
+from fashionmt.training.class_weights import Counts, class_weights
 from fashionmt.training.datamodule import CatalogueDataModule
 from fashionmt.training.evaluation import Answers, collect_answers, score
 from fashionmt.training.linear_blend import blend_linear
@@ -38,11 +38,19 @@ from fashionmt.training.logit_adjustment import choose_shifts
 from fashionmt.training.loss import build_loss
 from fashionmt.training.module import MONITOR, TaggerModule
 from fashionmt.training.precision import choose_precision
-from fashionmt.training.report import print_data, print_results, write_json
+from fashionmt.training.report import print_data, write_json
 from fashionmt.training.run_folder import RunFolder
 from fashionmt.training.seen_rows import refuse_seen
 from fashionmt.training.thresholds import choose_thresholds
-from fashionmt.training.tracking import EpochLines, progress_bars
+from fashionmt.training.tracking import (
+    ClassWeights,
+    EpochLines,
+    EpochWatch,
+    ResultLogger,
+    Watch,
+    progress_bars,
+    tracked,
+)
 
 
 def run_training(
@@ -51,33 +59,50 @@ def run_training(
     loggers: Sequence[Logger],
     resume: bool,
     data: PreparedData | None = None,
+    watch: Watch | None = None,
 ) -> dict[str, Any]:
     """Train, choose the best weights on validation, calibrate on it, evaluate once on test, write the bundle.
 
-    `resume` goes on from the folder's checkpoint. `data`: what `load_data` gave, where that is done. Returns what
-    `metrics.json` holds. Raises `UserError`.
+    `resume` goes on from the folder's checkpoint. `data`: what `load_data` gave, where that is done. `watch` sees each
+    epoch's figures. Returns what `metrics.json` holds. Raises `UserError`, and what `watch` raises.
     """
+    with tracked(loggers, config):
+        return _train(config, folder, loggers, resume, data, watch)
+
+
+def _train(
+    config: TrainConfig,
+    folder: RunFolder,
+    loggers: Sequence[Logger],
+    resume: bool,
+    data: PreparedData | None,
+    watch: Watch | None,
+) -> dict[str, Any]:
     began = time.monotonic()
     data = data or load_data(config)
     keep_data_report(data, folder, resume)
     module = build_module(config, data)
-    trainer, best = build_trainer(config, folder, loggers)
+    results = [logger for logger in loggers if isinstance(logger, ResultLogger)]
+    for logger in results:
+        logger.log_class_weights(shown_weights(config.loss, data))
+    trainer, best = build_trainer(config, folder, loggers, watch=watch)
     batches = build_batches(config, data)
     fit(trainer, module, batches, folder, resume)
-    if trainer.is_global_zero:
-        module.load_state_dict(torch.load(best.best_model_path, "cpu", weights_only=True)["state_dict"])
-        bundle, answers = evaluate(config, data, module, trainer.strategy.root_device)
-        # There only if a run was killed between its bundle and its metrics.
-        shutil.rmtree(folder.bundle, ignore_errors=True)
-        save_bundle(bundle, folder.bundle)
-        # Of this process: a resumed run says so, as the seconds before the kill are not known.
-        finish(folder, bundle, loggers, {"seconds": round(time.monotonic() - began, 1), "resumed": resume})
+    if not trainer.is_global_zero:
+        return {}
+    module.load_state_dict(torch.load(best.best_model_path, "cpu", weights_only=True)["state_dict"])
+    bundle, answers = evaluate(config, data, module, trainer.strategy.root_device)
+    # There only if a run was killed between its bundle and its metrics.
+    shutil.rmtree(folder.bundle, ignore_errors=True)
+    save_bundle(bundle, folder.bundle)
+    # Of this process: a resumed run says so, as the seconds before the kill are not known.
+    finish(folder, bundle, loggers, {"seconds": round(time.monotonic() - began, 1), "resumed": resume})
+    if config.report or results:
         # Here: what draws takes a second to load, and nobody waits for it before training.
-        from fashionmt.training.report_content import write_run_report
+        from fashionmt.training.report_content import show_results
 
-        write_run_report(folder, config, data, bundle, answers, time.monotonic() - began)
-        return bundle.metrics
-    return {}
+        show_results(folder, config, data, bundle, answers, time.monotonic() - began, results)
+    return bundle.metrics
 
 
 def load_data(config: TrainConfig) -> PreparedData:
@@ -153,8 +178,22 @@ def class_counts(data: PreparedData) -> dict[str, Counts]:
     return counts
 
 
+def shown_weights(config: LossConfig, data: PreparedData) -> ClassWeights:
+    """How often each class occurs in training, and what it weighs in the loss."""
+    shown = {}
+    for name, counts in class_counts(data).items():
+        weights = class_weights(counts, config.class_weights, config.cap, config.beta)
+        rows = zip(data.spaces[name].classes, counts, weights, strict=True)
+        shown[name] = {label: (int(count), float(weight)) for label, count, weight in rows}
+    return shown
+
+
 def build_trainer(
-    config: TrainConfig, folder: RunFolder, loggers: Sequence[Logger], monitor: str = MONITOR
+    config: TrainConfig,
+    folder: RunFolder,
+    loggers: Sequence[Logger],
+    monitor: str = MONITOR,
+    watch: Watch | None = None,
 ) -> tuple[pl.Trainer, ModelCheckpoint]:
     """The Lightning trainer, and the callback that knows the best weights: those of the highest `monitor`."""
     options = config.trainer
@@ -172,6 +211,8 @@ def build_trainer(
     bars = progress_bars()
     resume = ResumeCheckpoint(folder, options.checkpoint_seconds)
     callbacks: list[Callback] = [best, resume, EpochLines(monitor), *bars]
+    if watch is not None:
+        callbacks.append(EpochWatch(watch))
     if options.patience is not None:
         callbacks.append(EarlyStopping(monitor, patience=options.patience, mode="max"))
     try:
@@ -308,7 +349,7 @@ def provenance(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
 
 
 def finish(folder: RunFolder, bundle: Bundle, loggers: Sequence[Logger], timing: dict[str, Any]) -> None:
-    """Write and show the results; the run has ended."""
+    """Write the results; the run has ended."""
     for logger in loggers:
         rows = bundle.metrics["attributes"].items()
         flat = {f"test/{kind}/{name}": row[kind] for name, row in rows for kind in ("accuracy", "macro_f1")}
@@ -316,4 +357,3 @@ def finish(folder: RunFolder, bundle: Bundle, loggers: Sequence[Logger], timing:
         logger.finalize("success")
     write_json(folder.metrics, bundle.metrics | timing)
     folder.resume_checkpoint.unlink(missing_ok=True)
-    print_results(bundle.metrics)

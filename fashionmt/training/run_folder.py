@@ -1,7 +1,10 @@
 """The folder of one training run: what lies where, and that no run is ever written over."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from fashionmt.errors import UserError
 
@@ -57,6 +60,18 @@ class RunFolder:
         """The pretrained towers, of a run that pretrains."""
         return self.root / "towers"
 
+    @property
+    def begun(self) -> bool:
+        """Whether it holds something that took time to make: results or a checkpoint to go on from."""
+        return self.metrics.is_file() or self.resume_checkpoint.is_file()
+
+    def clear(self) -> None:
+        """Remove what a run leaves that was killed before its first checkpoint, or that could not begin."""
+        for file in (self.config, self.split, self.data_report):
+            file.unlink(missing_ok=True)
+        for folder in (self.checkpoints, self.bundle, *self.root.glob("*/version_*")):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def claim(self, config: str) -> None:
         """Begin a run here by writing its config. Raises `UserError` where a run already is."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -66,6 +81,19 @@ class RunFolder:
         except FileExistsError:
             repair = f"Continue it with resume={self.root}, or choose another hydra.run.dir"
             raise UserError(f"run folder {self.root}", "already holds a run", repair) from None
+
+    def read_epochs(self) -> pd.DataFrame:
+        """What the CSV logger kept of each epoch, by its number from 0: the last value of every column, of an epoch
+        that a kill cut in two the later one. Empty where nothing was logged."""
+        # A resumed run has one file more.
+        files = sorted(self.root.glob("*/version_*/metrics.csv"), key=lambda path: path.stat().st_mtime)
+        tables = [pd.read_csv(path) for path in files if path.stat().st_size]
+        log = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        if "epoch" not in log:
+            return pd.DataFrame()
+        numbers = log.apply(pd.to_numeric, errors="coerce").dropna(subset="epoch")
+        epochs: pd.DataFrame = numbers.astype({"epoch": int}).groupby("epoch").last()
+        return epochs.dropna(axis="columns", how="all")
 
     def check_resumable(self) -> None:
         """Raise `UserError` where there is no run, or one that has ended."""

@@ -1,21 +1,97 @@
 """How a run is followed: a bar with rate and remaining time on a terminal, a line an epoch elsewhere, and loggers.
 
-Loggers are built by the caller and handed in. Weights & Biases will be imported here and nowhere else.
+Loggers are built by the caller and handed in.
 """
 
+import contextlib
 import sys
 import time
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.loggers import Logger
 
+from fashionmt.config import TrainConfig
+from fashionmt.errors import ExitCode, UserError
 from fashionmt.training.module import MONITOR
+
+if TYPE_CHECKING:
+    from fashionmt.run_report import ReportContent  # draws, and takes a second to load
+
+ClassWeights = Mapping[str, Mapping[str, tuple[int, float]]]
+"""Attribute -> class -> its training items and its weight."""
 
 
 def progress_bars() -> list[Callback]:
     """A bar with rate and remaining time where someone watches; the lines of `EpochLines` are everywhere."""
     return [TQDMProgressBar(leave=False)] if sys.stderr.isatty() else []
+
+
+@runtime_checkable
+class ResultLogger(Protocol):
+    """A logger that keeps more than numbers."""
+
+    def link(self) -> str | None:
+        """Where the run is to be seen."""
+
+    def log_class_weights(self, weights: ClassWeights) -> None:
+        """What the loss weighs."""
+
+    def log_results(self, content: "ReportContent", report: Path, bundle: Path) -> None:
+        """What the run came to."""
+
+    def finish(self, exit_code: int) -> None:
+        """The run has ended: 0 as it should, another number as failed."""
+
+
+@contextlib.contextmanager
+def tracked(loggers: Sequence[Logger], config: TrainConfig) -> Iterator[None]:
+    """A run: its loggers hear of its config first, and of how it ended last."""
+    code = ExitCode.OUR_FAULT
+    try:
+        for logger in loggers:
+            logger.log_hyperparams(asdict(config))
+            if isinstance(logger, ResultLogger) and (link := logger.link()) is not None:
+                sys.stderr.write(f"run: {link}\n")
+        yield
+        code = ExitCode.DONE
+    except PrunedError:
+        code = ExitCode.DONE
+        raise
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+        raise
+    except UserError:
+        code = ExitCode.USER_ERROR
+        raise
+    finally:
+        for logger in loggers:
+            if isinstance(logger, ResultLogger):
+                logger.finish(int(code))
+
+
+Watch = Callable[[int, Mapping[str, float]], None]
+"""Called at each epoch's end with its number, from 0, and what it logged; may raise `PrunedError`."""
+
+
+class PrunedError(Exception):
+    """A run is given up before its end, as others do better."""
+
+
+class EpochWatch(Callback):
+    """Shows what an epoch logged to whom it concerns. After `EpochLines`, whose rates it shows too."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Call it."""
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self._watch(trainer.current_epoch, logged)
 
 
 class EpochLines(Callback):

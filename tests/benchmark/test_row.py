@@ -35,7 +35,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each run's own report takes longer than the rest of it."""
-    monkeypatch.setattr("fashionmt.training.report_content.write_run_report", lambda *_: None)
+    monkeypatch.setattr("fashionmt.training.report_content.show_results", lambda *_: None)
 
 
 ROWS = sorted(path.stem for path in (conf_dir() / "experiment/benchmark").glob("*.yaml"))

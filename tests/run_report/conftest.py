@@ -43,18 +43,16 @@ def held_out(name: str, heads: Mapping[str, Head], **changes: Any) -> HeldOut:
     return replace(HeldOut(name, ids, titles, noise, heads), **changes)
 
 
-def log_of(attributes: list[str], epochs: int = 3) -> pd.DataFrame:
-    """As the CSV logger leaves it: a row of steps, one of validation, one of the epoch."""
+def epochs_of(attributes: list[str], epochs: int = 3) -> pd.DataFrame:
+    """As a run's log has them."""
     rows: list[dict[str, float]] = []
     for epoch in range(epochs):
-        rows.append({"epoch": epoch, "train/loss_step": 2.0})
         scores = {f"val/{kind}/{name}": 0.5 for kind in ("accuracy", "macro_f1") for name in [*attributes, "mean"]}
-        losses = {f"val/loss/{name}": 1.5 for name in attributes}
-        rows.append({"epoch": epoch, "val/loss": 3.0, **losses, **scores})
-        rates = {"lr/0": 0.1 * epoch, "lr/1": 0.1 * epoch, "lr/2": 0.5}
-        losses = {f"train/loss/{name}": 1.0 + epoch for name in attributes}
-        rows.append({"epoch": epoch, "train/loss": 2.0, **losses, **rates})
-    return pd.DataFrame([*rows, {"test/exact_match": 0.5}])
+        losses = {"train/loss": 2.0, "val/loss": 3.0}
+        losses |= {f"train/loss/{name}": 1.0 + epoch for name in attributes}
+        losses |= {f"val/loss/{name}": 1.5 for name in attributes}
+        rows.append({**losses, **scores, "lr/0": 0.1 * epoch, "lr/1": 0.1 * epoch, "lr/2": 0.5})
+    return pd.DataFrame(rows)
 
 
 @pytest.fixture
@@ -78,7 +76,7 @@ def make_content() -> Callable[..., ReportContent]:
                 name: np.array([10 ** (i % 4) for i in range(len(space))] + [0] * len(space.unlearned))
                 for name, space in spaces.items()
             },
-            log=log_of(list(spaces)),
+            epochs=epochs_of(list(spaces)),
             embedding=np.random.default_rng(0).normal(size=(items, 8)).astype(np.float32),
             **parts,
         )

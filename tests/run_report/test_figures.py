@@ -9,9 +9,8 @@ import pytest
 from fashionmt.attributes import LabelSpace
 from fashionmt.run_report import Head, figures
 from fashionmt.run_report.confusion import Confusion
-from fashionmt.run_report.page import epoch_table
 from fashionmt.run_report.projection import Map
-from tests.run_report.conftest import SPACES, log_of, random_head
+from tests.run_report.conftest import SPACES, epochs_of, random_head
 
 
 def texts(svg: str | None) -> list[str]:
@@ -40,7 +39,7 @@ def test_many_classes_take_several_rows_or_lose_their_names(size: int, named: bo
 
 
 def test_curves_have_a_panel_for_each_head_and_one_for_all() -> None:
-    epochs = epoch_table(log_of(list(SPACES)))
+    epochs = epochs_of(list(SPACES))
     shown = texts(figures.loss_curves(epochs, list(SPACES)))
     assert {"all heads", *SPACES, "learning rate", "lr/0, lr/1", "lr/2", "train", "val"} <= set(shown)
     shown = texts(figures.score_curves(epochs, list(SPACES)))
@@ -48,7 +47,7 @@ def test_curves_have_a_panel_for_each_head_and_one_for_all() -> None:
 
 
 def test_a_single_epoch_of_a_single_head() -> None:
-    epochs = epoch_table(log_of(["type"], 1))
+    epochs = epochs_of(["type"], 1)
     assert "all heads" not in texts(figures.loss_curves(epochs, ["type"]))
     assert "type" in texts(figures.score_curves(epochs, ["type"]))
 

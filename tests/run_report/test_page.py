@@ -17,7 +17,7 @@ from markupsafe import Markup
 from fashionmt.attributes import LabelSpace
 from fashionmt.run_report import Head, HeldOut, ReportContent, write_report
 from fashionmt.run_report.cards import SHEET
-from fashionmt.run_report.page import epoch_table, percent
+from fashionmt.run_report.page import percent
 from tests.run_report.conftest import SPACES, held_out, random_head
 
 Make = Callable[..., ReportContent]
@@ -193,30 +193,13 @@ def test_a_head_without_labels(make_content: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_figures")
-@pytest.mark.parametrize(
-    "log", [pd.DataFrame(), pd.DataFrame({"test/exact_match": [0.5]}), pd.DataFrame({"epoch": []})]
-)
-def test_an_empty_log_makes_no_curves(make_content: Make, tmp_path: Path, log: pd.DataFrame) -> None:
-    assert "No epoch was logged" in written(make_content(log=log), tmp_path).text
+def test_no_epochs_make_no_curves(make_content: Make, tmp_path: Path) -> None:
+    assert "No epoch was logged" in written(make_content(epochs=pd.DataFrame()), tmp_path).text
 
 
 @pytest.mark.usefixtures("no_figures")
 def test_few_items_make_no_map(make_content: Make, tmp_path: Path) -> None:
     assert "No map: too few test items" in written(make_content(items=5), tmp_path).text
-
-
-def test_an_epochs_values_are_gathered_from_its_rows_and_a_resumed_runs_come_last() -> None:
-    log = pd.DataFrame(
-        [
-            {"epoch": 0, "val/loss": 3.0},
-            {"epoch": 0, "lr/0": 0.1},
-            {"epoch": 1, "val/loss": 9.0},
-            {"epoch": 1, "val/loss": 2.0},
-            {"epoch": 1, "lr/0": 0.2},
-            {"test/exact_match": 0.5},
-        ]
-    )
-    assert epoch_table(log).to_dict("list") == {"val/loss": [3.0, 2.0], "lr/0": [0.1, 0.2]}
 
 
 def test_numbers_that_could_not_be_computed_are_dashes() -> None:

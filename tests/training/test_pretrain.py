@@ -42,7 +42,7 @@ Compose = Callable[..., TrainConfig]
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes longer than the runs."""
-    monkeypatch.setattr("fashionmt.training.report_content.write_run_report", lambda *_: None)
+    monkeypatch.setattr("fashionmt.training.report_content.show_results", lambda *_: None)
 
 
 class KilledError(Exception):

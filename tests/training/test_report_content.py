@@ -1,12 +1,10 @@
 """What a run hands to its report; a report that fails costs nothing but itself."""
 
-import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -14,7 +12,7 @@ from fashionmt.bundle import Bundle
 from fashionmt.decoding import Decoder
 from fashionmt.training import report_content as module
 from fashionmt.training.evaluation import Answers
-from fashionmt.training.report_content import decode, read_log, write_run_report
+from fashionmt.training.report_content import decode, show_results
 from fashionmt.training.run_folder import RunFolder
 
 
@@ -25,7 +23,7 @@ def test_a_failing_report_is_one_line(
         raise ValueError("no\nfont")
 
     monkeypatch.setattr(module, "report_content", fail)
-    write_run_report(RunFolder(tmp_path), *cast(Any, [None] * 4), seconds=1.0)
+    show_results(RunFolder(tmp_path), *cast(Any, [None] * 4), seconds=1.0)
     told = capsys.readouterr().err
     assert told == f"fashionmt: {tmp_path}/report.html could not be written (ValueError: no font)\n"
 
@@ -41,15 +39,3 @@ def test_probabilities_are_calibrated_and_keep_their_labels() -> None:
         np.testing.assert_allclose(heads[name].probabilities, expected)
         assert heads[name].labels.tolist() == labels[name].tolist()
         assert heads[name].answers.tolist() == expected.argmax(1).tolist()
-
-
-def test_logs_of_a_resumed_run_are_read_in_their_order(tmp_path: Path) -> None:
-    assert read_log(tmp_path).empty
-    for version, loss in ((10, 1.0), (9, 2.0), (0, 3.0)):
-        path = tmp_path / f"logs/version_{version}/metrics.csv"
-        path.parent.mkdir(parents=True)
-        pd.DataFrame({"epoch": [0], "val/loss": [loss]}).to_csv(path, index=False)
-        os.utime(path, (version, version))
-    (tmp_path / "logs/version_11").mkdir()
-    (tmp_path / "logs/version_11/metrics.csv").touch()
-    assert read_log(tmp_path)["val/loss"].tolist() == [3.0, 2.0, 1.0]

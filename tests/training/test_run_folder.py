@@ -1,9 +1,11 @@
 """A run folder is claimed once, never written over, and resumed only while its run has not ended."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from fashionmt.errors import UserError
@@ -13,8 +15,8 @@ from fashionmt.training.run_folder import RunFolder
 def test_everything_of_a_run_has_a_place_of_its_own_below_its_folder(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     names = [name for name, value in vars(RunFolder).items() if isinstance(value, property)]
-    places = [getattr(folder, name) for name in names]
-    assert len(set(places)) == len(names) >= 7
+    places = [value for name in names if isinstance(value := getattr(folder, name), Path)]
+    assert len(set(places)) == len(places) >= 7
     assert all(place.is_relative_to(tmp_path) and place != tmp_path for place in places)
     assert [field.name for field in fields(folder)] == ["root"]
 
@@ -74,3 +76,26 @@ def test_a_run_that_has_not_ended_can_be_resumed(tmp_path: Path) -> None:
     folder.checkpoints.mkdir()
     folder.resume_checkpoint.touch()
     folder.check_resumable()
+
+
+def test_an_epochs_values_are_gathered_from_its_rows_and_a_resumed_runs_come_last(tmp_path: Path) -> None:
+    logs = {
+        10: [{"epoch": 1, "val/loss": 2.0}, {"epoch": 1, "lr/0": 0.2}, {"test/exact_match": 0.5}],
+        9: [{"epoch": 0, "val/loss": 3.0}, {"epoch": 0, "lr/0": 0.1}, {"epoch": 1, "val/loss": 9.0}],
+    }
+    for version, rows in logs.items():
+        path = tmp_path / f"logs/version_{version}/metrics.csv"
+        path.parent.mkdir(parents=True)
+        pd.DataFrame(rows).to_csv(path, index=False)
+        os.utime(path, (version, version))
+    (tmp_path / "logs/version_11").mkdir()
+    (tmp_path / "logs/version_11/metrics.csv").touch()
+    assert RunFolder(tmp_path).read_epochs().to_dict("list") == {"val/loss": [3.0, 2.0], "lr/0": [0.1, 0.2]}
+
+
+@pytest.mark.parametrize("rows", [[{"test/exact_match": 0.5}], [{"epoch": float("nan"), "val/loss": 1.0}]])
+def test_a_run_without_a_whole_epoch_has_none(tmp_path: Path, rows: list[dict[str, float]]) -> None:
+    assert RunFolder(tmp_path).read_epochs().empty
+    (tmp_path / "logs/version_0").mkdir(parents=True)
+    pd.DataFrame(rows).to_csv(tmp_path / "logs/version_0/metrics.csv", index=False)
+    assert RunFolder(tmp_path).read_epochs().empty

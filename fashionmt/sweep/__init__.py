@@ -1,0 +1,1 @@
+"""Sweeps: many jobs from one command, known again when it is given again."""

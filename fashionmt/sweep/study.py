@@ -1,0 +1,63 @@
+"""A search's study: where it is kept, what ends a trial early, and a trial as its job sees it."""
+
+import warnings
+from pathlib import Path
+
+import optuna
+from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler
+from optuna.trial import Trial
+
+from fashionmt.config import SweepConfig
+from fashionmt.sweep.job import sweep_folder
+from fashionmt.training import PrunedError
+
+HALVING = 3
+"""One of so many trials goes on at each rung; the next rung is so many times as many epochs away."""
+
+
+def open_study(sweep: SweepConfig, sampler: BaseSampler | None = None) -> optuna.Study:
+    """The sweep's study: a new one, or that of an earlier command. All objectives are maximised."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder = sweep_folder(sweep)
+    folder.mkdir(parents=True, exist_ok=True)
+    return optuna.create_study(
+        study_name=sweep.name,
+        storage=sweep.storage or _sqlite(folder / "study.db"),
+        sampler=sampler,
+        pruner=build_pruner(sweep),
+        directions=["maximize"] * len(sweep.maximize),
+        load_if_exists=True,
+    )
+
+
+def build_pruner(sweep: SweepConfig) -> BasePruner:
+    """As `sweep.pruner` names it."""
+    if sweep.pruner == "median":
+        return MedianPruner(n_startup_trials=sweep.pruner_trials)
+    if sweep.pruner == "halving":
+        return SuccessiveHalvingPruner(min_resource=1, reduction_factor=HALVING)
+    return NopPruner()
+
+
+class TrialReport:
+    """Tells a trial's study of each epoch, and its run when to give up."""
+
+    def __init__(self, sweep: SweepConfig) -> None:
+        """Of a sweep whose `trial` is set and that has one objective. Its study must be there."""
+        self.study = open_study(sweep)
+        found = [trial for trial in self.study.get_trials(deepcopy=False) if trial.number == sweep.trial]
+        self.trial = Trial(self.study, found[0]._trial_id)
+
+    def __call__(self, epoch: int, value: float) -> None:
+        """`value`: the objective at the end of `epoch`, from 0. Raises `PrunedError`."""
+        with warnings.catch_warnings():
+            # A resumed run repeats the epoch in which it was killed.
+            warnings.filterwarnings("ignore", message="The reported value is ignored")
+            self.trial.report(value, epoch + 1)
+        if self.trial.should_prune():
+            raise PrunedError(f"epoch {epoch + 1}")
+
+
+def _sqlite(file: Path) -> str:
+    return f"sqlite:///{file.resolve()}"

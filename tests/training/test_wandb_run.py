@@ -1,0 +1,104 @@
+"""The W&B run of a training run. Nothing here is sent anywhere; tests/sweep reads whole runs back."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import wandb
+
+from fashionmt.errors import UserError
+from fashionmt.hydra_bridge import build_loggers
+from fashionmt.training import wandb_run
+from fashionmt.training.tracking import ResultLogger
+from fashionmt.training.wandb_run import WandbRun, fetch_bundle
+
+NODE = {"_target_": "fashionmt.training.wandb_run.WandbRun", "project": "p"}
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_RUN_ID", "WANDB_SWEEP_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+
+def made(folder: Path, **changes: Any) -> dict[str, Any]:
+    """What wandb would be told of a run in `folder`."""
+    (logger,) = build_loggers({"wandb": {**NODE, **changes}}, folder)
+    assert isinstance(logger, WandbRun)
+    assert isinstance(logger, ResultLogger)
+    told: dict[str, Any] = logger._wandb_init
+    return told
+
+
+def test_a_run_is_offline_where_there_is_no_key_and_nobody_is_asked(tmp_path: Path) -> None:
+    assert made(tmp_path)["mode"] == "offline"
+
+
+def test_a_run_is_online_where_there_is_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wandb, "login", lambda prompt: not prompt)
+    assert made(tmp_path)["mode"] == "online"
+    assert made(tmp_path, mode="offline")["mode"] == "offline"
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert made(tmp_path)["mode"] == "disabled"
+
+
+def test_a_mode_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Use one of auto, online, offline"):
+        made(tmp_path, mode="of")
+
+
+def test_a_resumed_run_goes_on_with_its_own(tmp_path: Path) -> None:
+    first = made(tmp_path / "a")["id"]
+    assert made(tmp_path / "a")["id"] == first
+    assert made(tmp_path / "b")["id"] != first
+
+
+def test_wandbs_own_agent_names_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_RUN_ID", "theirs")
+    assert made(tmp_path / "a")["id"] != "theirs"
+    monkeypatch.setenv("WANDB_SWEEP_ID", "s")
+    assert made(tmp_path / "b")["id"] == "theirs"
+
+
+def test_a_bundle_is_fetched_by_its_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Api:
+        def artifact(self, name: str, type: str) -> Any:
+            asked.append(f"{name} {type}")
+            return SimpleNamespace(download=lambda place: place)
+
+    monkeypatch.setattr(wandb, "Api", Api)
+    with pytest.raises(UserError, match="there is no W&B key"):
+        fetch_bundle("me/p/bundle-1", tmp_path)
+    monkeypatch.setattr(wandb, "login", lambda prompt: True)
+    assert fetch_bundle("me/p/bundle-1", tmp_path) == tmp_path / "me-p-bundle-1-latest"
+    assert fetch_bundle("me/p/bundle-1:v3", tmp_path) == tmp_path / "me-p-bundle-1-v3"
+    assert asked == ["me/p/bundle-1:latest model", "me/p/bundle-1:v3 model"]
+
+
+@pytest.mark.parametrize("error", [wandb.errors.CommError("not found"), ValueError("no such artifact")])
+def test_an_artifact_that_cannot_be_had_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse() -> Any:
+        raise error
+
+    monkeypatch.setattr(wandb, "login", lambda prompt: True)
+    monkeypatch.setattr(wandb, "Api", refuse)
+    with pytest.raises(UserError, match="bundle=wandb:me/p/x: could not be had"):
+        fetch_bundle("me/p/x", tmp_path)
+
+
+def test_what_waits_lies_in_the_runs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(wandb_run.env.DATA_DIR, raising=False)
+    logger = WandbRun(str(tmp_path), mode="offline")
+    with logger._staged_here():
+        assert wandb_run.env.get_data_dir() == str(tmp_path / "wandb")
+    assert not Path(wandb_run.env.get_data_dir()).is_relative_to(tmp_path / "wandb")
+    monkeypatch.setenv(wandb_run.env.DATA_DIR, "theirs")
+    with logger._staged_here():
+        assert wandb_run.env.get_data_dir() == "theirs"
