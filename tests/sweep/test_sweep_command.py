@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,12 @@ def _same_but_command(record: JobRecord, other: JobRecord) -> JobRecord:
 def _check_tracked(jobs: dict[JobFolder, JobRecord], killed: JobFolder, failed: JobFolder) -> None:
     """A W&B run for each job: its state, config and history."""
     ids = set()
+    files = {job: sorted(job.root.glob("wandb/offline-run-*/run-*.wandb")) for job in jobs}
+    with ThreadPoolExecutor(2) as pool:
+        every = [file for found in files.values() for file in found]
+        read = dict(zip(every, pool.map(read_wandb, every), strict=True))
     for job, record in jobs.items():
-        attempts = [read_wandb(file) for file in sorted(job.root.glob("wandb/offline-run-*/run-*.wandb"))]
+        attempts = [read[file] for file in files[job]]
         assert len(attempts) == (2 if job == killed else 1)
         last = attempts[-1]
         # What W&B had not yet written when it was killed is lost: a second of it, which may be all.
