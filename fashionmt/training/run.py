@@ -33,6 +33,7 @@ from fashionmt.training.checkpoints import ResumeCheckpoint
 from fashionmt.training.class_weights import Counts, class_weights
 from fashionmt.training.datamodule import CatalogueDataModule
 from fashionmt.training.evaluation import Answers, collect_answers, score
+from fashionmt.training.interrupt import InterruptAtStep
 from fashionmt.training.linear_blend import blend_linear
 from fashionmt.training.logit_adjustment import choose_shifts
 from fashionmt.training.loss import build_loss
@@ -210,7 +211,7 @@ def build_trainer(
     )
     bars = progress_bars()
     resume = ResumeCheckpoint(folder, options.checkpoint_seconds)
-    callbacks: list[Callback] = [best, resume, EpochLines(monitor), *bars]
+    callbacks: list[Callback] = [best, resume, EpochLines(monitor), InterruptAtStep(), *bars]
     if watch is not None:
         callbacks.append(EpochWatch(watch))
     if options.patience is not None:
