@@ -25,6 +25,7 @@ from fashionmt.training.run_folder import RunFolder
 from fashionmt.training.tracking import Watch, tracked
 
 
+@tracked
 def run_pretraining(
     config: TrainConfig,
     folder: RunFolder,
@@ -38,18 +39,6 @@ def run_pretraining(
     Test rows are neither learned from nor looked at. `resume`, `data`, `watch`: as `run_training` has them. Returns
     what `metrics.json` holds. Raises `UserError`, and what `watch` raises.
     """
-    with tracked(loggers, config):
-        return _pretrain(config, folder, loggers, resume, data, watch)
-
-
-def _pretrain(
-    config: TrainConfig,
-    folder: RunFolder,
-    loggers: Sequence[Logger],
-    resume: bool,
-    data: PreparedData | None,
-    watch: Watch | None,
-) -> dict[str, Any]:
     began = time.monotonic()
     data = data or load_data(config)
     keep_data_report(data, folder, resume)

@@ -36,7 +36,8 @@ def show_results(
     with _told(f"{folder.report} could not be written"):
         content = report_content(folder, config, data, bundle, answers, seconds)
         if config.report:
-            write_report(folder.report, content)
+            with _told(f"{folder.report} could not be written"):
+                write_report(folder.report, content)
         for logger in loggers:
             with _told(f"{type(logger).__name__} could not be shown the results"):
                 logger.log_results(content, folder.report, folder.bundle)

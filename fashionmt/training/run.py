@@ -54,6 +54,7 @@ from fashionmt.training.tracking import (
 )
 
 
+@tracked
 def run_training(
     config: TrainConfig,
     folder: RunFolder,
@@ -67,18 +68,6 @@ def run_training(
     `resume` goes on from the folder's checkpoint. `data`: what `load_data` gave, where that is done. `watch` sees each
     epoch's figures. Returns what `metrics.json` holds. Raises `UserError`, and what `watch` raises.
     """
-    with tracked(loggers, config):
-        return _train(config, folder, loggers, resume, data, watch)
-
-
-def _train(
-    config: TrainConfig,
-    folder: RunFolder,
-    loggers: Sequence[Logger],
-    resume: bool,
-    data: PreparedData | None,
-    watch: Watch | None,
-) -> dict[str, Any]:
     began = time.monotonic()
     data = data or load_data(config)
     keep_data_report(data, folder, resume)

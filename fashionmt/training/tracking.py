@@ -4,12 +4,13 @@ Loggers are built by the caller and handed in.
 """
 
 import contextlib
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
@@ -18,6 +19,7 @@ from pytorch_lightning.loggers import Logger
 from fashionmt.config import TrainConfig
 from fashionmt.errors import ExitCode, UserError
 from fashionmt.training.module import MONITOR
+from fashionmt.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from fashionmt.run_report import ReportContent  # draws, and takes a second to load
@@ -48,15 +50,32 @@ class ResultLogger(Protocol):
         """The run has ended: 0 as it should, another number as failed."""
 
 
+Rest = ParamSpec("Rest")
+Train = Callable[Concatenate[TrainConfig, RunFolder, Sequence[Logger], Rest], dict[str, Any]]
+
+
+def tracked(train: Train[Rest]) -> Train[Rest]:
+    """A training run whose loggers hear of its config first, and of how it ended last."""
+
+    @functools.wraps(train)
+    def run(
+        config: TrainConfig, folder: RunFolder, loggers: Sequence[Logger], /, *args: Rest.args, **kwargs: Rest.kwargs
+    ) -> dict[str, Any]:
+        with _ended(loggers):
+            for logger in loggers:
+                logger.log_hyperparams(asdict(config))
+                if isinstance(logger, ResultLogger) and (link := logger.link()) is not None:
+                    sys.stderr.write(f"run: {link}\n")
+            return train(config, folder, loggers, *args, **kwargs)
+
+    return run
+
+
 @contextlib.contextmanager
-def tracked(loggers: Sequence[Logger], config: TrainConfig) -> Iterator[None]:
-    """A run: its loggers hear of its config first, and of how it ended last."""
+def _ended(loggers: Sequence[Logger]) -> Iterator[None]:
+    """Tell `loggers` how what is inside ended."""
     code = ExitCode.OUR_FAULT
     try:
-        for logger in loggers:
-            logger.log_hyperparams(asdict(config))
-            if isinstance(logger, ResultLogger) and (link := logger.link()) is not None:
-                sys.stderr.write(f"run: {link}\n")
         yield
         code = ExitCode.DONE
     except PrunedError:
