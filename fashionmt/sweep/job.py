@@ -39,6 +39,9 @@ class JobRecord:
     seconds: float = 0.0
     """Of all attempts, less what a kill took before an epoch's end."""
     attempts: int = 1
+    lost: int = 1
+    """The last attempts in a row that came to no epoch's end and that nobody stopped: what the kernel kills for memory
+    cannot say so. This one is of them until its first epoch ends."""
     link: str | None = None
     """Where a tracker shows it."""
 

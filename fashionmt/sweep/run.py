@@ -27,6 +27,8 @@ from fashionmt.training.tracking import ResultLogger
 
 NO_NAME = ("experiment=", "logger", "sweep=")
 LONGEST_NAME = 128  # W&B's
+LOST_ATTEMPTS = 3
+"""A job that was killed so often before an epoch's end is not tried once more: the sweep would never come past it."""
 
 Compose = Callable[[], TrainConfig]
 
@@ -99,8 +101,11 @@ def _run_locked(job: JobFolder, asked: Asked) -> Outcome:
     record = JobRecord(asked.overrides, asked.command)
     if before is not None:
         record.attempts, record.seconds, record.epochs = before.attempts + 1, before.seconds, before.epochs
+        record.lost = before.lost + 1 if before.state == State.RUNNING else 1
     job.write(record)
     with _failure_recorded(job, record):
+        if record.lost > LOST_ATTEMPTS:
+            raise MemoryError(f"most likely: killed {LOST_ATTEMPTS} times before an epoch's end")
         if asked.config is None or asked.data is None:
             raise asked.wrong or ValueError("neither a config nor a reason")
         _train(asked.config, asked.data, job, record)
@@ -140,7 +145,7 @@ def _train(config: TrainConfig, data: PreparedData, job: JobFolder, record: JobR
 
     def watch(epoch: int, metrics: Mapping[str, float]) -> None:
         check_logged(sweep.maximize, metrics)
-        record.epochs, record.seconds = epoch + 1, round(before + time.monotonic() - began, 1)
+        record.epochs, record.seconds, record.lost = epoch + 1, round(before + time.monotonic() - began, 1), 0
         values = [weighted_sum(objective, metrics) for objective in sweep.maximize]
         record.values = [value for value in values if value is not None]
         job.write(record)
@@ -179,6 +184,10 @@ def _failure_recorded(job: JobFolder, record: JobRecord) -> Iterator[None]:
     """A failure inside is the record's end."""
     try:
         yield
+    except KeyboardInterrupt:
+        record.lost = 0
+        job.write(record)
+        raise
     except PrunedError:
         record.state = State.PRUNED
     except Exception as error:

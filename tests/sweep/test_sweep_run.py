@@ -119,6 +119,40 @@ def test_a_job_killed_before_its_first_checkpoint_begins_again(sweep: Sweep, tra
     assert trainer.calls == [(1, False), (1, False)]
 
 
+def test_a_job_that_is_killed_before_every_first_epoch_does_not_stop_the_sweep_for_ever(
+    sweep: Sweep, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any) -> None:
+        trainer.calls.append((1, False))
+        raise Killed
+
+    monkeypatch.setattr(sweep_run, "run_training", killed)
+    for _ in range(3):
+        with pytest.raises(Killed):
+            sweep.run(1)
+    assert sweep.run(1).state == State.FAILED
+    assert "out of memory (most likely: killed 3 times before" in (jobs_in(sweep.folder / "s")[0][1].reason or "")
+    monkeypatch.setattr(sweep_run, "run_training", trainer)
+    assert sweep.run(1, retry=True).state == State.DONE
+
+
+def test_a_job_that_is_stopped_by_its_user_may_be_stopped_again(
+    sweep: Sweep, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep_run, "run_training", stopped)
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            sweep.run(1)
+    monkeypatch.setattr(sweep_run, "run_training", trainer)
+    assert sweep.run(1).state == State.DONE
+
+
 @pytest.mark.parametrize(
     ("error", "code", "reason"),
     [
