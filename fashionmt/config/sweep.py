@@ -23,8 +23,9 @@ class SweepConfig:
     retry: bool = False
     """Try failed jobs again."""
     pruner: str = "none"
-    """Which trials of a search are given up early. `median`: those whose best value so far is below the median of the
-    others at that epoch. `halving`: all but the best third at epochs 1, 3, 9, ... (asynchronous successive halving)."""
+    """Which trials of a search are given up early. `median`: from a third of the epochs on, those whose best value so
+    far is below the median of the others at that epoch. `halving`: the worse half at a third of the epochs, and of the
+    others at two thirds (asynchronous successive halving, Li et al. 2020, arXiv:1810.05934)."""
     pruner_trials: int = 4
     """Of `median`: how many trials run to the end before one is given up."""
     storage: str | None = None

@@ -141,7 +141,7 @@ def _train(config: TrainConfig, data: PreparedData, job: JobFolder, record: JobR
         _name_run(config, record.overrides)
         run.claim(to_yaml(config))
 
-    report = _trial_report(sweep)
+    report = _trial_report(sweep, config.trainer.max_epochs)
 
     def watch(epoch: int, metrics: Mapping[str, float]) -> None:
         check_logged(sweep.maximize, metrics)
@@ -170,13 +170,13 @@ def _name_run(config: TrainConfig, overrides: Sequence[str]) -> None:
             node["name"] = node.get("name") or (" ".join(own) or "default")[:LONGEST_NAME]
 
 
-def _trial_report(sweep: SweepConfig) -> Callable[[int, float], None] | None:
+def _trial_report(sweep: SweepConfig, epochs: int) -> Callable[[int, float], None] | None:
     """What hears of each epoch of a search's trial."""
     if sweep.trial is None or len(sweep.maximize) > 1:
         return None
     from fashionmt.sweep.study import TrialReport  # optuna, of an extra
 
-    return TrialReport(sweep)
+    return TrialReport(sweep, epochs)
 
 
 @contextlib.contextmanager

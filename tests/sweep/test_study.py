@@ -119,28 +119,34 @@ def test_a_storage_of_hydras_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pruner", ["median", "halving"])
-def test_a_trial_that_others_leave_behind_is_given_up_in_training(tmp_path: Path, pruner: str) -> None:
-    config = config_of(tmp_path, pruner=pruner, pruner_trials=3)
-    study = open_study(config)
+def test_a_trial_that_others_leave_behind_is_given_up_in_training_and_not_in_its_first_third(
+    tmp_path: Path, pruner: str
+) -> None:
+    def report_of(trial: Any) -> TrialReport:
+        return TrialReport(config_of(tmp_path, pruner=pruner, pruner_trials=3, trial=trial.number), 9)
+
+    study = open_study(config_of(tmp_path))
     for value in (0.5, 0.6, 0.7):
         trial = study.ask()
-        report = TrialReport(config_of(tmp_path, pruner=pruner, pruner_trials=3, trial=trial.number))
-        for epoch in range(3):
-            report(epoch, value + epoch / 10)
+        report = report_of(trial)
+        for epoch in range(9):
+            report(epoch, value + epoch / 100)
         study.tell(trial, value)
-    trial = study.ask()
-    report = TrialReport(config_of(tmp_path, pruner=pruner, pruner_trials=3, trial=trial.number))
+    worse = report_of(study.ask())
+    for epoch in range(2):
+        worse(epoch, 0.1)
     with pytest.raises(PrunedError):
-        report(0, 0.1)
-    better = study.ask()
-    TrialReport(config_of(tmp_path, pruner=pruner, pruner_trials=3, trial=better.number))(0, 0.9)
+        _ = [worse(epoch, 0.1) for epoch in (2, 3)]
+    better = report_of(study.ask())
+    for epoch in range(9):
+        better(epoch, 0.9)
 
 
 def test_a_resumed_trial_may_report_an_epoch_again(tmp_path: Path) -> None:
     study = open_study(config_of(tmp_path))
     trial = study.ask()
     for _ in range(2):
-        TrialReport(config_of(tmp_path, trial=trial.number))(0, 0.5)
+        TrialReport(config_of(tmp_path, trial=trial.number), 1)(0, 0.5)
     assert study.trials[0].intermediate_values == {1: 0.5}
 
 
