@@ -7,6 +7,7 @@ import errno
 import functools
 import importlib.util
 import os
+import re
 import sys
 import traceback
 import typing
@@ -264,7 +265,17 @@ def _config_error(error: Exception) -> str:
     for name, extra in EXTRAS.items():
         if "hydra/" in line and name in line:
             return f"{line} It comes with an extra: pip install 'fashionmt[{extra}]'."
-    return f"{line} {_suggestion()}"
+    return f"{line} {_nearest_option(line) or _suggestion()}"
+
+
+def _nearest_option(line: str) -> str | None:
+    """The option of a config group nearest to one that is not there."""
+    match = re.search(r"Could not find '(\S+)/(\S+)' Available options in '\S+': ([\w ]+)", line)
+    if match is None:
+        return None
+    group, asked, options = match.groups()
+    near = difflib.get_close_matches(asked, options.split(), 1)
+    return f"Did you mean {group}={near[0]}?" if near else None
 
 
 def _suggestion() -> str:

@@ -65,6 +65,22 @@ def test_a_misspelt_or_mistyped_config_is_refused_in_one_line(shell: Shell, over
     assert list(shell.folder.glob("runs/*/*/*/*")) == []
 
 
+@pytest.mark.parametrize(
+    ("overrides", "meant"),
+    [
+        (["experiment=fashion_product"], "experiment=fashion_products"),
+        (["-m", "sweep=learning_rates"], "sweep=learning_rate"),
+        (["-m", "launcher=jobli", "seed=0,1"], "launcher=joblib"),
+        (["model=image_txt"], "model=image_text"),
+    ],
+)
+def test_a_misspelt_option_of_a_group_is_refused_before_anything_is_trained(
+    shell: Shell, overrides: list[str], meant: str
+) -> None:
+    assert f"Did you mean {meant}?" in shell.error("train.py", *overrides)
+    assert not (shell.folder / "runs").exists()
+
+
 def test_a_misspelt_key_of_predict_is_refused_in_one_line(shell: Shell) -> None:
     assert "Did you mean output?" in shell.error("predict.py", "outptu=x.csv")
 
