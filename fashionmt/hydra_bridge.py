@@ -41,10 +41,16 @@ def register_schemas() -> None:
 
 
 def register_resolvers() -> None:
-    """`${run_folder:<resume>,<sweep_status>,<new>}`: the folder that is there already, or a new one."""
+    """`${run_folder:<resume>,<sweep_status>,<new>}`: Hydra makes it. A run's own, or this one where only to look."""
     # OmegaConf 2.4, of Hydra 1.4, renames it and warns of the old name.
     register: Any = OmegaConf.register_new_resolver if HYDRA_1_3 else OmegaConf.register_resolver
-    register("run_folder", lambda *folders: next(folder for folder in folders if folder is not None), replace=True)
+    register("run_folder", _run_folder, replace=True)
+
+
+def _run_folder(resume: str | None, sweep_status: str | None, new: str) -> str:
+    if resume is not None:
+        return resume
+    return new if sweep_status is None else "."
 
 
 _sweep_folders: list[Path] = []

@@ -1,9 +1,13 @@
 """The commands as their users meet them: exit codes, one line an error, nothing lost."""
 
+import contextlib
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -117,6 +121,27 @@ def test_a_bad_catalogue_is_refused_in_one_line(shell: Shell, told: str) -> None
     assert done.returncode == 2, done.stderr
     assert told in done.stderr.strip().splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_to_ask_for_the_status_of_no_folder_makes_none(shell: Shell) -> None:
+    assert "no such folder" in shell.error("train.py", "sweep_status=runs/sweep/typo")
+    assert not (shell.folder / "runs").exists()
+
+
+def test_an_epochs_line_stands_by_itself_on_a_terminal_with_a_bar(shell: Shell) -> None:
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (40, 120))
+    command = [sys.executable, str(TOP / "train.py"), *SMALL, "trainer.max_epochs=1", "report=false"]
+    process = subprocess.Popen(command, cwd=shell.folder, env=shell.environment, stdout=its, stderr=its)
+    os.close(its)
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux: the other end is closed
+        while part := os.read(ours, 1 << 16):
+            seen += part
+    os.close(ours)
+    assert process.wait(60) == 0, seen
+    assert b"Epoch 0:" in seen
+    assert re.search(rb"(^|[\r\n])epoch 1/1  val loss [^\r\n]* left\r?\n", seen), seen
 
 
 UNUSED = ("articleType", "baseColour", "masterCategory", "subCategory", "season")

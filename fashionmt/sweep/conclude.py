@@ -40,7 +40,8 @@ def print_jobs(folder: Path) -> None:
     """What `sweep_status` shows. Raises `UserError` where there is no sweep."""
     jobs = jobs_in(folder)
     if not jobs:
-        raise UserError(f"sweep_status={folder}", "holds no jobs", "Name a folder below runs/sweep")
+        wrong = "holds no jobs" if folder.is_dir() else "no such folder"
+        raise UserError(f"sweep_status={folder}", wrong, "Name one of a sweep, as runs/sweep/<sweep.name>")
     _show(folder, jobs)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, runtime
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
 from pytorch_lightning.loggers import Logger
+from tqdm import tqdm
 
 from fashionmt.config import TrainConfig
 from fashionmt.errors import ExitCode, UserError
@@ -147,7 +148,7 @@ class EpochLines(Callback):
         rates = {f"lr/{i}": group["lr"] for i, group in enumerate(trainer.optimizers[0].param_groups)}
         pl_module.log_dict({"items_per_second": self._rate, **rates})
         if trainer.is_global_zero:
-            sys.stderr.write(self._line(trainer) + "\n")
+            tqdm.write(self._line(trainer), file=sys.stderr)  # above the bar, not at its end
 
     def _line(self, trainer: pl.Trainer) -> str:
         values = trainer.callback_metrics

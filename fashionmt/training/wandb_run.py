@@ -25,8 +25,8 @@ os.environ.setdefault("WANDB_SILENT", "true")
 """Our lines say what is to be known; read when wandb first speaks."""
 MODES = ("auto", "online", "offline")
 STEPS_OF_AN_ATTEMPT = 1_000_000_000
-"""W&B's own step counts on from here in each attempt. An offline run that was resumed is several files, and `wandb sync
---append` joins those whose steps do not overlap; `trainer/global_step` is what its charts are drawn by."""
+"""W&B's own step counts on from here in each attempt: an offline run that was resumed is several files, which `wandb
+sync` sends in their order, and W&B takes no step twice. `trainer/global_step` is what its charts are drawn by."""
 FLUSH_SECONDS = 1.0
 """How often an offline run is written to disk: what is not is lost where the process is killed."""
 SHOWN_ITEMS = 1000

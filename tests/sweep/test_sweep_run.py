@@ -260,6 +260,8 @@ def test_the_table_ranks_tells_apart_and_knows_the_killed(
 def test_a_folder_without_jobs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no jobs"):
         print_jobs(tmp_path)
+    with pytest.raises(UserError, match="no such folder"):
+        print_jobs(tmp_path / "typo")
 
 
 def job_of(sweep: Sweep, override: str) -> JobFolder:
