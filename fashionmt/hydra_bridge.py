@@ -16,6 +16,7 @@ from fashionmt.config import PredictConfig, TrainConfig
 from fashionmt.errors import UserError
 
 C = TypeVar("C")
+LONGEST_REASON = 200  # characters of a library's own message
 
 HYDRA_1_3 = hydra.__version__.startswith("1.3.")
 
@@ -112,4 +113,5 @@ def _build_logger(name: str, node: dict[str, Any], run_folder: Path) -> Any:
         if isinstance(error.__cause__, ModuleNotFoundError):
             repair = f"Run pip install 'fashionmt[{name}]'"
             raise UserError(f"logger={name}", "its package is not installed", repair) from error
-        raise
+        wrong = str(error.__cause__ or error).partition(". ")[0][:LONGEST_REASON]
+        raise UserError(f"logger={name}", f"cannot be made ({wrong})", f"Check logger.{name}") from error

@@ -101,3 +101,9 @@ def test_a_kept_config_is_read_back_the_same(compose: Callable[..., TrainConfig]
 def test_a_logger_of_a_foreign_target_is_refused(target: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not allowed"):
         build_loggers({"bad": {"_target_": target}}, tmp_path)
+
+
+def test_a_logger_that_refuses_its_settings_is_the_users_to_repair(tmp_path: Path) -> None:
+    node = {"_target_": "pytorch_lightning.loggers.CSVLogger", "colour": "red"}
+    with pytest.raises(UserError, match=r"logger=csv: cannot be made \(.*colour.*\)\. Check logger\.csv\."):
+        build_loggers({"csv": node}, tmp_path)
