@@ -107,11 +107,13 @@ def build_loggers(nodes: dict[str, Any], run_folder: Path) -> list[Any]:
 def _build_logger(name: str, node: dict[str, Any], run_folder: Path) -> Any:
     try:
         return instantiate(node, save_dir=str(run_folder), **INSTANTIATE)
-    except InstantiationException as error:
-        if isinstance(error.__cause__, UserError):
-            raise error.__cause__ from None
-        if isinstance(error.__cause__, ModuleNotFoundError):
+    except Exception as error:
+        # Hydra 1.3 raises its own error from what a target raised, 1.4 that itself.
+        cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
+        if isinstance(cause, UserError):
+            raise cause from None
+        if isinstance(cause, ModuleNotFoundError):
             repair = f"Run pip install 'fashionmt[{name}]'"
             raise UserError(f"logger={name}", "its package is not installed", repair) from error
-        wrong = str(error.__cause__ or error).partition(". ")[0][:LONGEST_REASON]
+        wrong = str(cause).partition(". ")[0][:LONGEST_REASON]
         raise UserError(f"logger={name}", f"cannot be made ({wrong})", f"Check logger.{name}") from error

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded: the tests share the cores by process
+
 import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir

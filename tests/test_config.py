@@ -143,6 +143,12 @@ def test_a_catalogue_without_attributes_is_refused() -> None:
     assert _refusal(DataConfig).startswith("data.attributes: no attribute is declared")
 
 
+def test_a_catalogue_that_the_sample_would_not_read_is_refused() -> None:
+    message = _refusal(_data, kind="sample", catalogue="items.csv")
+    assert message.startswith("data.catalogue=items.csv: data=sample draws its own")
+    assert message.endswith("Add data=catalogue.")
+
+
 @pytest.mark.parametrize("name", ["", "a.b", "a/b", "mean", "total"])
 def test_an_attributes_name_that_would_break_a_path_or_a_log_is_refused(name: str) -> None:
     attributes = {"colour": AttributeConfig(), name: AttributeConfig()}

@@ -90,6 +90,9 @@ class DataConfig:
         check_choice("data.kind", self.kind, ("files", "sample"))
         check_choice("data.rare", self.rare, ("mask", "other"))
         check_range("data.min_count", self.min_count, 1, 1e9)
+        if self.kind == "sample" and self.catalogue is not None:
+            wrong = "data=sample draws its own catalogue and would not read this one"
+            raise UserError(f"data.catalogue={self.catalogue}", wrong, "Add data=catalogue")
         if "{id}" not in self.picture_pattern:
             wrong = "every item would have the same picture"
             raise UserError(f"data.picture_pattern={self.picture_pattern}", wrong, "Put {id} into it")

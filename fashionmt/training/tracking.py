@@ -92,6 +92,8 @@ def _ended(loggers: Sequence[Logger]) -> Iterator[None]:
         for logger in loggers:
             if isinstance(logger, ResultLogger):
                 logger.finish(int(code))
+            elif code is not ExitCode.DONE:
+                logger.finalize("failed")
 
 
 Watch = Callable[[int, Mapping[str, float]], None]
