@@ -190,6 +190,11 @@ def _description(folder: Path) -> dict[str, Any]:
     return stored
 
 
+def bundle_digest(folder: Path) -> str:
+    """What tells a bundle from every other: of its description, which holds the digests of its files."""
+    return _sha256(folder / DESCRIPTION)
+
+
 def _refuse_pickles(folder: Path) -> None:
     for path in sorted(folder.glob("**/*")):
         if path.suffix.lower() in PICKLES:

@@ -6,6 +6,7 @@ import difflib
 import errno
 import functools
 import importlib.util
+import json
 import os
 import re
 import sys
@@ -159,7 +160,7 @@ def _predict(composed: DictConfig) -> None:
             from fashionmt.training.wandb_run import fetch_bundle
 
             config.bundle = str(fetch_bundle(config.bundle.removeprefix(ARTIFACT), cache_dir() / "bundles"))
-        tag_catalogue(config, _relative(Path(HydraConfig.get().runtime.output_dir)))
+        sys.stdout.write(f"{json.dumps(tag_catalogue(config), ensure_ascii=False)}\n")
 
 
 def _relative(path: Path) -> Path:
@@ -207,7 +208,7 @@ def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        _leave(ExitCode.USER_ERROR, str(error))
+        _leave(error.code, str(error))
     except RowFailedError as error:
         _leave(error.code, _failed_rows(error))
     except (HydraException, OmegaConfBaseException) as error:
@@ -220,7 +221,7 @@ def _one_line_errors() -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             where = f" for {error.filename}" if error.filename else ""
             _leave(
-                ExitCode.USER_ERROR,
+                ExitCode.RESOURCES,
                 f"no disk space left{where}. Free some, or move FASHIONMT_CACHE or the output.",
             )
         _leave(ExitCode.OUR_FAULT, _our_fault(error))

@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from fashionmt.attributes import MISSING
 from fashionmt.taxonomy import Taxonomy
+
+NEVER = -1e4
+"""The log-probability of a class when another one is known to be right."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,15 @@ class Decoder:
     confidence_maps: ConfidenceMaps | None = None
     """None: confidences stay as they are."""
 
-    def __call__(self, logits: Mapping[str, Tensor]) -> Decoded:
-        """Answers and confidences. `logits`: attribute -> float (B, C), on the CPU."""
+    def __call__(self, logits: Mapping[str, Tensor], given: Mapping[str, Tensor] | None = None) -> Decoded:
+        """Answers and confidences. `logits`: attribute -> float (B, C), on the CPU.
+
+        `given`: attribute -> int64 (B,), a class that is known already, or `MISSING`. It is the answer, and the other
+        heads of the taxonomy answer as goes with it.
+        """
         log_probabilities = self.heads(logits)
+        if given is not None:
+            log_probabilities = {name: _known(value, given.get(name)) for name, value in log_probabilities.items()}
         answers = {name: value.argmax(1) for name, value in log_probabilities.items()}
         joint: list[Tensor] = []
         together: tuple[str, ...] = ()
@@ -88,7 +98,8 @@ class Decoder:
             log_probability, best = combinations.max(1)
             joint, together = [log_probability], self.taxonomy.attributes
             for name, index in self.taxonomy.columns.items():
-                answers[name] = index[best]
+                # Classes that are given together may go together in no combination: each stays the answer.
+                answers[name] = _given_or(given, name, index[best])
                 log_probabilities[name] = _marginal(combinations, index, log_probabilities[name].shape[1])
         chosen = {
             name: value.gather(1, answers[name].unsqueeze(1)).squeeze(1) for name, value in log_probabilities.items()
@@ -115,6 +126,23 @@ class Decoder:
         """A head's logits less its shift, float64 (B, C)."""
         logits = logits.double()
         return logits - logits.new_tensor(self.shifts[name]) if name in self.shifts else logits
+
+
+def _known(log_probabilities: Tensor, given: Tensor | None) -> Tensor:
+    """(B, C) with all but nothing left to the classes beside the given one (B,), where one is given.
+
+    Not minus infinity: of what goes together in no combination, the combination that holds most is still found.
+    """
+    if given is None:
+        return log_probabilities
+    there = given.unsqueeze(1) != MISSING
+    sure = torch.full_like(log_probabilities, NEVER).scatter(1, given.clamp(min=0).unsqueeze(1), 0.0)
+    return sure.where(there, log_probabilities)
+
+
+def _given_or(given: Mapping[str, Tensor] | None, name: str, answers: Tensor) -> Tensor:
+    known = None if given is None else given.get(name)
+    return answers if known is None else known.where(known != MISSING, answers)
 
 
 def _with_confidence(log_probabilities: Tensor, answers: Tensor, before: Tensor, after: Tensor) -> Tensor:

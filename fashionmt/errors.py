@@ -9,11 +9,17 @@ class ExitCode(IntEnum):
     DONE = 0
     OUR_FAULT = 1
     USER_ERROR = 2
+    TOO_MANY_BAD = 3
+    TAKEN = 4
+    RESOURCES = 5
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class UserError(Exception):
-    """Something the user can repair: bad input, bad config, no disk space. Ends a command with exit code 2."""
+    """Something the user can repair: bad input, bad config, no disk space. Ends a command with its exit code."""
+
+    code = ExitCode.USER_ERROR
 
     def __init__(self, thing: str, wrong: str, repair: str) -> None:
         super().__init__(thing, wrong, repair)  # what it is made of again, where it comes from another process
@@ -21,6 +27,24 @@ class UserError(Exception):
     def __str__(self) -> str:
         thing, wrong, repair = self.args
         return " ".join(f"{thing}: {wrong}. {repair}.".split())
+
+
+class TooManyBadError(UserError):
+    """More items could not be tagged than was allowed for."""
+
+    code = ExitCode.TOO_MANY_BAD
+
+
+class TakenError(UserError):
+    """An output folder holds another job's results, or another process is at it."""
+
+    code = ExitCode.TAKEN
+
+
+class ResourceError(UserError):
+    """The disk, or the memory, gave out: the same command goes on when there is more."""
+
+    code = ExitCode.RESOURCES
 
 
 class DivergedError(UserError):

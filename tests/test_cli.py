@@ -1,6 +1,7 @@
 """The commands as their users meet them: exit codes, one line an error, nothing lost."""
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -157,20 +158,22 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_output(shell: Shell, trained
     # The failing write of a full disk, without a full disk.
     write(
         small / "sitecustomize.py",
-        "import builtins, errno, io, pathlib\n"
-        "real = pathlib.Path.open\n"
-        "class Full(io.FileIO):\n"
-        "    def write(self, data):\n"
-        "        raise OSError(errno.ENOSPC, 'No space left on device', str(self.name))\n"
-        "def opened(self, mode='r', *a, **k):\n"
-        "    return Full(self, mode) if self.name.startswith('.tags') else real(self, mode, *a, **k)\n"
-        "pathlib.Path.open = opened\n",
+        "import errno\n"
+        "from fashionmt.inference import storage\n"
+        "def full(effect, path):\n"
+        "    if effect == 'write' and 'part-' in path.name:\n"
+        "        raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "storage.before = full\n",
     )
-    shell.environment["PYTHONPATH"] = str(small)
-    done = shell.run("predict.py", f"bundle={trained / 'bundle'}", "output=out/tags.csv")
-    assert done.returncode == 2, done.stderr
-    assert "no disk space left" in done.stderr.strip().splitlines()[-1]
-    assert list((shell.folder / "out").iterdir()) == []
+    shell.environment["PYTHONPATH"] = f"{small}{os.pathsep}{TOP}"
+    done = shell.run("predict.py", f"bundle={trained / 'bundle'}", "output=out")
+    assert done.returncode == 5, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert "No space left on device" in last
+    assert "the same command then goes on where it was" in last
+    assert not [path for path in (shell.folder / "out").iterdir() if "part-" in path.name]
+    del shell.environment["PYTHONPATH"]
+    assert shell.run("predict.py", f"bundle={trained / 'bundle'}", "output=out").returncode == 0
 
 
 def test_an_error_of_ours_is_one_line_with_exit_code_1_and_a_traceback_when_asked(shell: Shell) -> None:
@@ -207,13 +210,15 @@ def test_ctrl_c_ends_a_run_with_130_and_tells_how_to_go_on(shell: Shell) -> None
 
 def test_predict_without_arguments_tags_the_new_items_with_the_newest_bundle(shell: Shell, trained: Path) -> None:
     shell.folder = trained.parents[3]
-    done = shell.run("predict.py", "hydra.run.dir=tagged")
+    done = shell.run("predict.py")
     assert done.returncode == 0, done.stderr
-    tags = pd.read_csv(shell.folder / "tagged/tags.csv", dtype=str, keep_default_na=False)
-    aside = pd.read_csv(shell.folder / "tagged/tags.set-aside.csv", dtype=str)
-    assert len(tags) + len(aside) == 60
-    assert tags["articleType"].iloc[0] in done.stdout
-    assert str(trained.relative_to(shell.folder) / "bundle") in done.stdout
+    summary = json.loads(done.stdout)
+    assert (summary["rows"], summary["tagged"] + summary["quarantined"]) == (60, 60)
+    tags = pd.read_parquet(next((shell.folder / summary["output"]).glob("part-*")))
+    assert len(tags) == summary["tagged"]
+    assert tags["articleType"].iloc[0] in done.stderr
+    assert str(trained.relative_to(shell.folder) / "bundle") in done.stderr
+    assert json.loads(shell.run("predict.py").stdout)["rows_done_now"] == 0
 
 
 def test_help_names_the_config_groups(shell: Shell) -> None:

@@ -14,6 +14,7 @@ LAYERS = {
     "batch": 0,
     "errors": 0,
     "paths": 0,
+    "problems": 0,
     "config": 1,
     "taxonomy": 1,
     "decoding": 2,

@@ -1,8 +1,11 @@
 """What `predict.py` reads."""
 
+import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from fashionmt.config.checks import check_choice, check_range
+from fashionmt.errors import UserError
 
 
 @dataclass
@@ -14,6 +17,9 @@ class PredictColumnsConfig:
     picture: str | None = None
     tabular: dict[str, str] = field(default_factory=dict)
     """Input -> its column; the empty text for none."""
+    given: dict[str, str] = field(default_factory=dict)
+    """Attribute -> the column with what is known of it; the empty text for none. Columns that have an attribute's name
+    are taken for it."""
 
 
 @dataclass
@@ -22,17 +28,67 @@ class PredictConfig:
 
     bundle: str | None = None
     """A bundle's folder, or `wandb:<entity>/<project>/<artifact>`; null takes the newest under runs/train."""
-    catalogue: str | None = None
-    """A CSV, TSV or Parquet file; null tags the sample's new items."""
+    catalogue: Any = None
+    """A file (CSV, TSV, JSONL, Parquet; gz too), a list of them, a pattern such as 'new/*.csv', a folder of pictures,
+    or - for the standard input; null tags the sample's new items."""
+    stdin_format: str = "csv"
+    """What comes in by the standard input: csv, tsv or jsonl."""
     images: str | None = None
+    """A folder, a .zip or .tar, or an fsspec location such as s3://bucket/folder."""
     picture_pattern: str | None = None
     columns: PredictColumnsConfig = field(default_factory=PredictColumnsConfig)
+    given: bool = True
+    """Keep what the catalogue says of an attribute already; false: the model answers."""
+    keep_columns: list[str] = field(default_factory=list)
+    """Of the catalogue, to go through to the output."""
     output: str | None = None
-    """A .csv or .parquet file; null writes runs/predict/<date>/<time>/tags.csv."""
+    """A folder, or a .csv or .parquet file, whose parts then lie in <file>.parts; null: below runs/predict, by the
+    catalogue's name and the job's fingerprint."""
+    format: str = "parquet"
+    """Of the parts: parquet or csv."""
     overwrite: bool = False
+    """Replace the output of another job."""
+    part_rows: int = 4096
+    shard: str = "0/1"
+    """i/n: every n-th part from the i-th on, i from 0; n processes, on as many machines, make the whole."""
+    retry: str | None = None
+    """quarantine: make the parts again that hold rows which may pass now."""
+    max_bad_fraction: float = 0.05
+    """More rows than these in quarantine: the output is not called complete."""
+    early_stop: bool = True
+    """Stop where more than half of the first thousand rows have no tags, or no picture though one is named."""
+    picture_missing: str = "use_title"
+    """An item whose picture cannot be read: use_title, or quarantine."""
+    allow_urls: bool = False
+    """Fetch pictures that are named by http(s) addresses."""
+    picture_seconds: float = 10.0
+    """At most so long for one picture from elsewhere."""
     batch_size: int = 64
     precision: str = "32-true"
 
     def __post_init__(self) -> None:
         check_choice("precision", self.precision, ("32-true", "bf16-mixed"))
+        check_choice("format", self.format, ("parquet", "csv"))
+        check_choice("stdin_format", self.stdin_format, ("csv", "tsv", "jsonl"))
+        check_choice("picture_missing", self.picture_missing, ("use_title", "quarantine"))
+        if self.retry is not None:
+            check_choice("retry", self.retry, ("quarantine",))
         check_range("batch_size", self.batch_size, 1, 1e6)
+        check_range("part_rows", self.part_rows, 1, 1e7)
+        check_range("max_bad_fraction", self.max_bad_fraction, 0, 1)
+        check_range("picture_seconds", self.picture_seconds, 0.001, 3600)
+        self.shard_of()
+        if self.catalogue is not None and not all(isinstance(name, str) for name in self.catalogues()):
+            raise UserError("catalogue", "not a name, or a list of names", "Set catalogue=<file>")
+
+    def shard_of(self) -> tuple[int, int]:
+        """(which, of how many). Raises `UserError`."""
+        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", self.shard)
+        which, count = (int(text) for text in match.groups()) if match else (0, 0)
+        if which >= count:
+            raise UserError(f"shard={self.shard}", "not one of so many", "Use 0/4, 1/4, 2/4 and 3/4, say")
+        return which, count
+
+    def catalogues(self) -> list[str]:
+        """The names given."""
+        return [self.catalogue] if isinstance(self.catalogue, str) else list(self.catalogue)

@@ -1,11 +1,11 @@
 """A catalogue as its owner wrote it: ids, titles, picture files, labels, and what had to be repaired to read them."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fashionmt.config import DataConfig
+from fashionmt.data.contained import find_contained
 from fashionmt.data.findings import Findings
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.data.tables import Table, TableRow
@@ -70,23 +70,8 @@ class PictureFolder:
         name = self._name(row)
         if self.root is None or not name:
             return None, None
-        if "\0" in name:
-            return None, "names a picture with a NUL byte"
-        plain = self.root / name
-        if name == plain.name and not os.path.islink(plain):
-            return plain, None  # directly in the folder: nothing to resolve, and most catalogues are so
-        # Path.resolve follows links too, so neither "..", an absolute path nor a link leads out of the folder.
-        # Past a loop of links it gives up with ".." and links still in: a second pass then differs, or it raises.
-        try:
-            file = plain.resolve()
-            looped = file.resolve() != file
-        except RuntimeError:
-            looped = True
-        if looped:
-            return None, "names a picture behind a loop of links"
-        if not file.is_relative_to(self.root) or file == self.root:
-            return None, "names a picture outside the picture folder"
-        return file, None
+        found = find_contained(self.root, name)
+        return (found, None) if isinstance(found, Path) else (None, found.message)
 
     def _name(self, row: TableRow) -> str:
         if self.columns.picture is not None:

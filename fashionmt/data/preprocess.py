@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from fashionmt.config import PreprocessConfig
+from fashionmt.problems import Code, Problem
 
 Pixels = npt.NDArray[np.uint8]
 """RGB, shape (H, W, 3)."""
@@ -20,7 +22,9 @@ WHITE = (255, 255, 255)
 DECODING = 1
 """Raise it whenever the same file would become other pixels: caches of the old ones are then not used."""
 
-
+SCAN = b"\xff\xda"
+MAX_SCANNED = 1e10
+"""Pixels times scans of a JPEG: a scan of a few bytes is work for every pixel, and a file holds any number of them."""
 ORIENTATION = 0x0112
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -63,7 +67,14 @@ _quiet = _Quiet()
 
 
 class PictureError(Exception):
-    """A picture that cannot be used; the message says why, in a few words."""
+    """A picture that cannot be used."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return self.problem.message
 
 
 def read_encoded(path: Path, config: PreprocessConfig) -> bytes:
@@ -82,23 +93,39 @@ def decode_picture(encoded: bytes, config: PreprocessConfig) -> Pixels:
     Raises `PictureError` where the bytes are no complete picture of an allowed format and size.
     """
     if len(encoded) > config.max_megabytes * 1e6:
-        raise PictureError(f"over {config.max_megabytes:g} megabytes")
+        raise _error(Code.IMAGE_TOO_MANY_BYTES, f"over {config.max_megabytes:g} megabytes")
     try:
-        # Our own cap below is stricter than Pillow's bomb warning, so the warning says nothing new.
+        # Our own cap is stricter than Pillow's bomb warning, so the warning says nothing new.
         with _quiet:
-            image = Image.open(io.BytesIO(encoded), formats=config.formats)
-            if image.width * image.height > config.max_megapixels * 1e6:
-                raise PictureError(f"over {config.max_megapixels:g} megapixels")
-            # A JPEG far larger than needed is decoded at a fraction of its size.
-            image.draft("RGB", (2 * config.width, 2 * config.height))
-            return fit(upright_rgb(image), config)
+            return fit(upright_rgb(_open(encoded, config)), config)
+    except PictureError:
+        raise
+    except Exception as error:
+        # Damage makes Pillow raise nearly every kind there is: OSError, SyntaxError, zlib.error, KeyError, ...
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise _error(Code.IMAGE_DAMAGED, f"damaged ({what})") from None
+
+
+def _open(encoded: bytes, config: PreprocessConfig) -> Image.Image:
+    """The picture before its pixels are decoded."""
+    too_large = _error(Code.IMAGE_TOO_MANY_PIXELS, f"over {config.max_megapixels:g} megapixels")
+    try:
+        image = Image.open(io.BytesIO(encoded), formats=config.formats)
     except UnidentifiedImageError:
-        raise PictureError(f"not a picture of {', '.join(config.formats)}") from None
+        raise _error(Code.IMAGE_FORMAT_REFUSED, f"not a picture of {', '.join(config.formats)}") from None
     except Image.DecompressionBombError:
-        raise PictureError(f"over {config.max_megapixels:g} megapixels") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, MemoryError) as error:
-        # Pillow's decoders raise all of these on damaged files.
-        raise PictureError(f"damaged ({error})") from None
+        raise too_large from None
+    if image.width * image.height > config.max_megapixels * 1e6:
+        raise too_large
+    if isinstance(image, JpegImageFile) and image.width * image.height * encoded.count(SCAN) > MAX_SCANNED:
+        raise _error(Code.IMAGE_TOO_MANY_PIXELS, f"{encoded.count(SCAN)} scans of so many pixels")
+    # A JPEG far larger than needed is decoded at a fraction of its size.
+    image.draft("RGB", (2 * config.width, 2 * config.height))
+    return image
+
+
+def _error(code: Code, message: str) -> PictureError:
+    return PictureError(Problem(code, message))
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

@@ -20,12 +20,14 @@ from fashionmt.data.dataset import make_batch
 from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit, read_encoded, upright_rgb
 from fashionmt.data.tabular import TabularArrays
 from fashionmt.data.titles import EncodedTitles
-from fashionmt.decoding import Decoded, Threshold, Thresholds
-from fashionmt.inference.items import Item, ItemTags, Picture, Tag
+from fashionmt.inference.answers import Answer, Answerer
+from fashionmt.inference.items import Item, ItemTags, Picture, StoredPicture
+from fashionmt.inference.pictures import PictureRefused
+from fashionmt.problems import Code, Problem
 
-READS = {"image": "a picture", "text": "a title"}
-ALTERNATIVES = 3
-NOTHING = Threshold(1.0, None)  # is accepted by a bundle without thresholds
+READS = ("image", "text")
+NOTHING_READ = Problem(Code.NOTHING_TO_READ, "neither a picture nor a title that the model can read")
+NO_NUMBER = Problem(Code.MODEL_NONFINITE, "the model's answer is no finite number")
 AHEAD = 2  # batches prepared in advance: enough to hide a slow one, little enough to hold in memory
 
 
@@ -34,11 +36,16 @@ class PreparedBatch:
     """Items, and those of them that the model can read, as tensors."""
 
     items: list[Item]
-    image_problems: list[str | None]
+    picture_problems: list[Problem | None]
     inputs: list[tuple[str, ...]]
     """Per item: what the model reads of it; empty for an item that it cannot tag."""
     batch: Batch | None
     """The readable items, in order; None where there are none."""
+
+    @property
+    def readable(self) -> list[Item]:
+        """Those in the batch."""
+        return [item for item, inputs in zip(self.items, self.inputs, strict=True) if inputs]
 
 
 class TaggingEngine:
@@ -50,8 +57,7 @@ class TaggingEngine:
         self.batch_size = batch_size
         self.bf16 = precision == "bf16-mixed"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._decoder = bundle.decoder
-        self._thresholds = bundle.thresholds or Thresholds(dict.fromkeys(bundle.spaces, NOTHING), NOTHING)
+        self._answerer = Answerer(bundle)
         bundle.tagger.to(self.device).eval()
 
     def tag(self, items: Iterable[Item | Mapping[str, Any]]) -> list[ItemTags]:
@@ -97,53 +103,47 @@ class TaggingEngine:
     @torch.inference_mode()
     def answer(self, prepared: PreparedBatch) -> list[ItemTags]:
         """Run the model on a prepared batch."""
-        answers = iter(self._forward(prepared.batch) if prepared.batch is not None else [])
-        needed = " or ".join(READS[name] for name in self.bundle.tagger.modalities if name in READS)
-        problem = f"nothing to read: the model needs {needed}"
-        tagged = []
-        for item, inputs, image_problem in zip(prepared.items, prepared.inputs, prepared.image_problems, strict=True):
-            tags, accepted = next(answers) if inputs else ({}, False)
-            tagged.append(ItemTags(item.id, tags, inputs, image_problem, None if inputs else problem, accepted))
-        return tagged
-
-    def _forward(self, batch: Batch) -> Iterator[tuple[dict[str, Tag], bool]]:
-        """Per item: its tags, and whether it is accepted as a whole."""
-        with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
-            logits = self.bundle.tagger(batch.to(self.device)).logits
-        decoded = self._decoder({name: value.float().cpu() for name, value in logits.items()})
-        columns = {name: self._tags(name, decoded) for name in logits}
-        whole = self._thresholds.item.accepts(decoded.item_confidence).tolist()
-        rows = zip(*columns.values(), strict=True)
-        return ((dict(zip(columns, row, strict=True)), accepted) for row, accepted in zip(rows, whole, strict=True))
-
-    def _tags(self, name: str, decoded: Decoded) -> list[Tag]:
-        """The tags of one head, item by item."""
-        classes, answers = self.bundle.spaces[name].classes, decoded.answers[name]
-        others = decoded.log_probabilities[name].exp().scatter(1, answers.unsqueeze(1), -1)
-        best = others.topk(min(ALTERNATIVES, len(classes) - 1), dim=1)
-        confidence = decoded.confidence[name]
-        accepted = self._thresholds.heads[name].accepts(confidence)
-        columns = (column.tolist() for column in (answers, confidence, accepted, best.indices, best.values))
+        answers = iter(self._forward(prepared.batch, prepared.readable) if prepared.batch is not None else [])
         return [
-            Tag(classes[i], sure, enough, tuple((classes[j], p) for j, p in zip(js, ps, strict=True)))
-            for i, sure, enough, js, ps in zip(*columns, strict=True)
+            self._told(item, inputs, problem, next(answers) if inputs else NOTHING_READ)
+            for item, inputs, problem in zip(prepared.items, prepared.inputs, prepared.picture_problems, strict=True)
         ]
 
-    def _picture(self, item: Item) -> tuple[Pixels | None, str | None]:
+    def _told(self, item: Item, inputs: tuple[str, ...], picture: Problem | None, answer: Answer | Problem) -> ItemTags:
+        if isinstance(answer, Problem):
+            # An item that could have been read by its picture alone is one with a bad picture.
+            problem = picture or answer if answer is NOTHING_READ else answer
+            return ItemTags(item.id, {}, inputs, picture, problem)
+        return ItemTags(item.id, answer.tags, inputs, picture, None, answer.confidence, answer.accepted, answer.reasons)
+
+    def _forward(self, batch: Batch, items: list[Item]) -> list[Answer | Problem]:
+        """Per item of the batch."""
+        with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
+            output = self.bundle.tagger(batch.to(self.device)).logits
+        logits = {name: value.float().cpu() for name, value in output.items()}
+        finite = torch.stack([value.isfinite().all(1) for value in logits.values()]).all(0).tolist()
+        answers = self._answerer({name: value.nan_to_num() for name, value in logits.items()}, items)
+        return [answer if sound else NO_NUMBER for answer, sound in zip(answers, finite, strict=True)]
+
+    def _picture(self, item: Item) -> tuple[Pixels | None, Problem | None]:
         """(pixels, None), or (None, why not)."""
         if item.image is None or "image" not in self.bundle.tagger.modalities:
-            return None, item.image_problem
+            return None, item.picture_problem
         try:
             return self._decode(item.image), None
+        except (PictureError, PictureRefused) as error:
+            return None, error.problem
         except FileNotFoundError:
-            return None, "no such file"
-        except (PictureError, OSError) as error:
-            return None, str(error)
+            return None, Problem(Code.IMAGE_NOT_FOUND, "no such file")
+        except OSError as error:
+            return None, Problem(Code.IMAGE_READ_FAILED, str(error.strerror or error))
 
     def _decode(self, picture: Picture) -> Pixels:
-        if isinstance(picture, Image.Image):
-            return fit(upright_rgb(picture), self.bundle.preprocess)
         config = self.bundle.preprocess
+        if isinstance(picture, Image.Image):
+            return fit(upright_rgb(picture), config)
+        if isinstance(picture, StoredPicture):
+            return decode_picture(picture.read(), config)
         encoded = picture if isinstance(picture, bytes) else read_encoded(Path(picture), config)
         return decode_picture(encoded, config)
 

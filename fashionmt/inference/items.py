@@ -6,8 +6,24 @@ from pathlib import Path
 
 from PIL import Image
 
-Picture = Path | str | bytes | Image.Image
-"""A file, its encoded bytes, or an opened picture."""
+from fashionmt.inference.pictures import PictureSource
+from fashionmt.problems import Problem
+
+
+@dataclass(frozen=True)
+class StoredPicture:
+    """A picture by its name in the place where it lies."""
+
+    source: PictureSource
+    name: str
+
+    def read(self) -> bytes:
+        """Its encoded bytes. Raises `PictureRefused`."""
+        return self.source.read(self.name)
+
+
+Picture = Path | str | bytes | Image.Image | StoredPicture
+"""A file, its encoded bytes, an opened picture, or a name and the place where it lies."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +33,10 @@ class Item:
     id: str = ""
     title: str | None = None
     image: Picture | None = None
-    image_problem: str | None = None
+    picture_problem: Problem | None = None
     """Why a picture that the item names is not handed over."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Attribute -> its value, of those that are known already: kept, and the others answer as goes with them."""
     tabular: Mapping[str, str | None] = field(default_factory=dict)
     """Of the other columns that the model reads, `year` say, those that are known, as texts."""
 
@@ -28,13 +46,17 @@ class Tag:
     """A head's answer."""
 
     value: str
-    confidence: float
-    """In [0, 1]: the share of such answers that are right, as far as the bundle is calibrated."""
+    confidence: float | None
+    """In [0, 1]: the share of such answers that are right, as far as the bundle is calibrated; None for a value that
+    was given."""
     accepted: bool = False
-    """Its confidence is at or above the head's threshold; False where the bundle has none."""
+    """Its confidence is at or above the head's threshold, False where the bundle has none; or it was given, and the
+    model does not contradict it."""
     alternatives: tuple[tuple[str, float], ...] = ()
     """The three most probable classes besides the answer, and their probabilities, falling. With a taxonomy one may
     be above the answer's own: the answers are the classes of the best combination."""
+    given: bool = False
+    """It was known already."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +68,14 @@ class ItemTags:
     """Attribute -> answer; empty where the item could not be tagged."""
     inputs: tuple[str, ...]
     """What was read: of `image`, `text` and `tabular`."""
-    image_problem: str | None
+    picture_problem: Problem | None
     """Why its picture was not read, or None."""
-    problem: str | None
+    problem: Problem | None
     """Why the item could not be tagged, or None."""
+    confidence: float | None = None
+    """That all its predicted tags are right; None where none is predicted."""
     accepted: bool = False
-    """The confidence that all its tags are right is at or above the item's threshold."""
+    """This confidence is at or above the item's threshold."""
+    review_reasons: tuple[str, ...] = ()
+    """Why a person should look: `low_confidence:<attribute>`, `contradicts:<attribute>=<the model's answer>`,
+    `unknown_value:<attribute>`; none where all is accepted."""

@@ -1,178 +1,112 @@
-"""Tags a whole catalogue: reads, tags, writes, and says what could not be tagged."""
+"""Tags a whole catalogue, part by part: what is there is kept, what is not is made, and the last one closes."""
 
-import csv
-import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from tqdm import tqdm
-
-from fashionmt.bundle import Bundle
+from fashionmt.bundle import bundle_digest
 from fashionmt.config import PredictConfig
-from fashionmt.data.catalogue import CatalogueReader, ColumnMap
-from fashionmt.data.sample import sample_catalogue
-from fashionmt.errors import UserError
+from fashionmt.errors import TakenError, TooManyBadError, UserError
 from fashionmt.inference.engine import TaggingEngine, load_bundle
-from fashionmt.inference.items import Item, ItemTags, Tag
-from fashionmt.inference.writer import TagWriter
-from fashionmt.paths import cache_dir, newest_bundle
+from fashionmt.inference.finish import finish, is_finished
+from fashionmt.inference.interrupt import heeding_signals
+from fashionmt.inference.items import ItemTags
+from fashionmt.inference.job import SETUP_SECONDS, Job, open_job
+from fashionmt.inference.part import tag_part, write_part
+from fashionmt.inference.progress import Progress, peak_megabytes
+from fashionmt.inference.quarantine import Record
+from fashionmt.inference.show import show_begin, show_end
+from fashionmt.inference.storage import held, remove
+from fashionmt.paths import newest_bundle
 
-RUNS = Path("runs")
-SHOWN = 10  # rows printed
-WHOLE = "all of them"
-
-
-@dataclass
-class Tally:
-    """What became of a catalogue's items."""
-
-    first: list[ItemTags] = field(default_factory=list)
-    """Of the tagged ones, those to print."""
-    aside: list[ItemTags] = field(default_factory=list)
-    """Those that could not be tagged."""
-    tagged: int = 0
-    accepted: Counter[str] = field(default_factory=Counter)
-    """By attribute: answers accepted."""
-    accepted_items: int = 0
-
-    def add(self, tags: ItemTags) -> None:
-        """Count a tagged item."""
-        self.tagged += 1
-        self.accepted.update(name for name, tag in tags.tags.items() if tag.accepted)
-        self.accepted_items += tags.accepted
-        if len(self.first) < SHOWN:
-            self.first.append(tags)
+TRAININGS = Path("runs")
+FIRST_ROWS = 1000
+"""After so many rows it is asked whether the job is what was meant."""
 
 
-def tag_catalogue(config: PredictConfig, run_folder: Path) -> Path:
-    """Tag `config.catalogue` and print the first rows; returns the file written. Raises `UserError`.
+def tag_catalogue(config: PredictConfig) -> dict[str, Any]:
+    """Tag `config.catalogue`, or go on with it; returns the summary. Raises `UserError`, with the command's exit code.
 
-    Items that cannot be tagged stand in `<output>.set-aside.csv`, with the reason.
+    An item that cannot be tagged stands in the quarantine, with the reason.
     """
-    output = Path(config.output) if config.output is not None else run_folder / "tags.csv"
-    bundle = Path(config.bundle) if config.bundle is not None else newest_bundle(RUNS)
+    bundle = Path(config.bundle) if config.bundle is not None else newest_bundle(TRAININGS)
     if bundle is None:
-        raise UserError(
-            "bundle", f"none below {RUNS / 'train'}", "Train one with `python train.py`, or set bundle=<dir>"
-        )
+        wrong = f"none below {TRAININGS / 'train'}"
+        raise UserError("bundle", wrong, "Train one with `python train.py`, or set bundle=<dir>")
     engine = load_bundle(bundle, config.batch_size, config.precision)
-    total = sum(1 for _ in _open(config, engine).rows())  # finds bad rows before hours of work, not after
-    reader = _open(config, engine)
-    with TagWriter(output, engine.bundle.spaces, config.overwrite) as writer:
-        tally = _tag_all(engine, reader, writer, total)
-    _write_aside(output.with_name(f"{output.stem}.set-aside.csv"), tally.aside)
-    _show(tally, engine.bundle, output, reader, bundle)
-    return output
+    job = open_job(config, engine.bundle, bundle_digest(bundle))
+    show_begin(job, bundle)
+    which, count = config.shard_of()
+    with held(job.folder / f".shard-{which}-of-{count}.lock", 0) as ours:
+        if not ours:
+            raise TakenError(f"output={job.folder}", "another process is at it", "Wait for it to end")
+        progress = _make_parts(job, engine, config, which, count)
+    return _close(job, config, progress)
 
 
-def _open(config: PredictConfig, engine: TaggingEngine) -> CatalogueReader:
-    trained = engine.bundle.columns
-    if config.catalogue is None:
-        drawn = sample_catalogue(cache_dir())
-        columns = ColumnMap("id", "productDisplayName", None, "{id}.jpg", ("",))
-        return CatalogueReader(drawn.new_catalogue, drawn.new_images, columns)
-    chosen = config.columns
-    columns = replace(
-        trained,
-        id=trained.id if chosen.id is None else chosen.id,
-        title=(trained.title if chosen.title is None else chosen.title) or None,
-        picture=(trained.picture if chosen.picture is None else chosen.picture) or None,
-        picture_pattern=config.picture_pattern or trained.picture_pattern,
-        tabular=_tabular_columns(trained.tabular, chosen.tabular),
-    )
-    images = None if config.images is None else Path(config.images)
-    reader = CatalogueReader(Path(config.catalogue), images, columns, options="columns")
-    for name, column in columns.tabular.items():
-        if column not in reader.table.columns:
-            wrong = f"no column {column!r} (what the model reads as {name}); found: {', '.join(reader.table.columns)}"
-            option = f"columns.tabular.{name}"
-            raise UserError(config.catalogue, wrong, f"Set {option}=<column>, or {option}= where there is none")
-    return reader
+def _make_parts(job: Job, engine: TaggingEngine, config: PredictConfig, which: int, count: int) -> Progress:
+    """Make this shard's parts that are not there."""
+    todo = [part for part in range(len(job.parts)) if part % count == which and _is_to_do(job, part, config.retry)]
+    if todo or not is_finished(job):
+        remove(job.success)
+    progress = Progress(sum(len(job.manifest.rows_of(part)) for part in todo))
+    begin = Begin(config.early_stop)
+    with heeding_signals() as heed, closing(progress):
+
+        def told(row: ItemTags | Record) -> None:
+            heed()
+            progress.row(isinstance(row, Record))
+            begin.row(row)
+
+        for part in todo:
+            heed()
+            result = tag_part(engine, job.reader, job.manifest, part, config.picture_missing == "quarantine", told)
+            write_part(job.parts[part], job.manifest, result, job.attributes)
+    return progress
 
 
-def _tabular_columns(trained: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
-    """Input -> column, of those that the catalogue to tag has."""
-    for name in chosen:
-        if name not in trained:
-            known = f"Use one of {', '.join(trained)}" if trained else "Leave it out"
-            raise UserError(f"columns.tabular.{name}", "the bundle reads no such column", known)
-    columns = {name: chosen.get(name, column) for name, column in trained.items()}
-    return {name: column for name, column in columns.items() if column}
+def _is_to_do(job: Job, part: int, retry: str | None) -> bool:
+    footer = job.parts[part].whole(job.manifest)
+    return footer is None or (retry is not None and footer.retryable)
 
 
-def read_items(reader: CatalogueReader, bundle: Bundle) -> Iterator[Item]:
-    """The items of a catalogue, as the engine takes them; what the model cannot read goes to the reader's findings."""
-    for _, row in reader.rows():
-        for what, action in bundle.tabular.unread(row.tabular):
-            reader.findings.add(what, action, row.id)
-        yield Item(row.id, row.title, row.picture, row.picture_problem, row.tabular)
+class Begin:
+    """Stops a job whose first rows are mostly bad: something else was meant."""
+
+    def __init__(self, stops: bool) -> None:
+        self.stops, self.rows, self.bad = stops, 0, 0
+
+    def row(self, row: ItemTags | Record) -> None:
+        """Count one. Raises `TooManyBadError`."""
+        self.rows += 1
+        self.bad += isinstance(row, Record) or row.picture_problem is not None
+        if self.stops and self.rows == FIRST_ROWS and self.bad > FIRST_ROWS / 2:
+            wrong = f"of the first {FIRST_ROWS} rows {self.bad} have no tags, or no picture though they name one"
+            raise TooManyBadError("catalogue", wrong, "Is images= right? If all is as meant, set early_stop=false")
 
 
-def _tag_all(engine: TaggingEngine, reader: CatalogueReader, writer: TagWriter, total: int) -> Tally:
-    """Write the tagged items."""
-    tally = Tally()
-    for tags in tqdm(
-        engine.stream(read_items(reader, engine.bundle)), total=total, desc="tagging", unit=" items", disable=None
-    ):
-        if tags.problem is not None:
-            tally.aside.append(tags)
-            continue
-        writer.write(tags)
-        tally.add(tags)
-    return tally
+def _close(job: Job, config: PredictConfig, progress: Progress) -> dict[str, Any]:
+    """The job's end, where all parts are there: of this shard and the others."""
+    speed = {
+        "seconds": round(progress.seconds, 3),
+        "rows_per_second": round(progress.rate, 1),
+        "peak_megabytes": round(peak_megabytes()),
+    }
+    summary: dict[str, Any] = {"output": str(job.joined or job.folder), "rows": job.manifest.rows}
+    summary["rows_done_now"] = progress.done
+    with held(job.lock, SETUP_SECONDS) as ours:
+        footers = [footer for part in job.parts if (footer := part.whole(job.manifest)) is not None]
+        missing = len(job.parts) - len(footers)
+        if missing or not ours:
+            return summary | speed | {"complete": False, "parts_missing": missing}
+        totals = dict(job.manifest.totals) if is_finished(job) and not progress.done else None
+        if totals is None:
+            totals = finish(job, footers, config.max_bad_fraction, speed)
+    show_end(job, totals)
+    return summary | speed | {"complete": True, **_counts(totals), "fingerprint": job.manifest.fingerprint}
 
 
-def _write_aside(path: Path, aside: list[ItemTags]) -> None:
-    path.unlink(missing_ok=True)  # of an output that was overwritten
-    if not aside:
-        return
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["id", "problem", "picture_problem"])
-        rows.writerows((tags.id, tags.problem, tags.image_problem or "") for tags in aside)
-
-
-def _show(tally: Tally, bundle: Bundle, output: Path, reader: CatalogueReader, folder: Path) -> None:
-    # Eight columns need more than the 80 characters that a pipe is taken to have.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
-    total = tally.tagged + len(tally.aside)
-    if tally.first:
-        title = f"the first {len(tally.first)} of {total} items"
-        caption = "?: for review" if bundle.thresholds is not None else None
-        table = Table("id", *bundle.spaces, "inputs", title=title, caption=caption, caption_justify="left")
-        for tags in tally.first:
-            answers = (_cell(tag, bundle.thresholds is not None) for tag in tags.tags.values())
-            table.add_row(tags.id, *answers, "+".join(tags.inputs))
-        console.print(table)
-    lines = [*(f"  {line}" for line in reader.findings.lines()), f"bundle: {folder}"]
-    if tally.aside:
-        where = output.with_name(f"{output.stem}.set-aside.csv")
-        lines.append(f"set aside: {len(tally.aside)} items that could not be tagged, in {where}")
-    lines += [*_decisions(tally, bundle), f"tags: {tally.tagged} items in {output}"]
-    for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
-
-
-def _cell(tag: Tag, decides: bool) -> str:
-    return f"{tag.value} {tag.confidence:.2f}{'?' if decides and not tag.accepted else ''}"
-
-
-def _decisions(tally: Tally, bundle: Bundle) -> list[str]:
-    """What is accepted, and what never is."""
-    thresholds = bundle.thresholds
-    if thresholds is None:
-        return ["accepted: nothing, as the bundle has no thresholds"]
-    if not tally.tagged:
-        return []
-    counts = {name: tally.accepted[name] for name in bundle.spaces} | {WHOLE: tally.accepted_items}
-    each = {**thresholds.heads, WHOLE: thresholds.item}
-    shares = [f"{name} {counts[name] / tally.tagged:.0%}" for name in counts if each[name].confidence is not None]
-    never = [f"{name} ({each[name].target_accuracy:.4g})" for name in counts if each[name].confidence is None]
-    lines = [f"accepted: {', '.join(shares)}; the rest is for review"] if shares else []
-    if never:
-        lines.append(f"for review, as validation showed no threshold for the accuracy asked: {', '.join(never)}")
-    return lines
+def _counts(totals: dict[str, Any]) -> dict[str, Any]:
+    quarantined = sum(totals["quarantined"].values())
+    kept = ("tagged", "review", "accepted", "items_accepted")
+    return {name: totals[name] for name in kept} | {"quarantined": quarantined}

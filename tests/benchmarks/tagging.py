@@ -1,12 +1,11 @@
 """End-to-end tagging (read, decode, tokenise, forward, write) against the bare forward on the same batches.
 
-    python tests/benchmarks/tagging.py bundle=<dir> [catalogue=<csv> images=<dir>] [items=2000] [repeats=5]
+    python tests/benchmarks/tagging.py bundle=<dir> [catalogue=<csv> images=<dir>] [repeats=5]
 
-Both are timed in one process, in turns; the ratio is the median of the repeats' ratios. Without a catalogue it draws
-the sample's and tags its labelled items. Prints one JSON object.
+Both are timed in one process, in turns; the ratio is the median of the repeats' ratios. Without a catalogue it tags the
+sample's labelled items. Prints one JSON object.
 """
 
-import itertools
 import json
 import platform
 import statistics
@@ -17,26 +16,29 @@ from pathlib import Path
 
 import torch
 
-from fashionmt.data.catalogue import CatalogueReader
+from fashionmt.bundle import bundle_digest
+from fashionmt.config import PredictConfig
 from fashionmt.data.sample import sample_catalogue
-from fashionmt.inference import Item, TaggingEngine, load_bundle
+from fashionmt.inference import TaggingEngine, load_bundle
+from fashionmt.inference.catalogue_items import ReadItem
 from fashionmt.inference.engine import PreparedBatch
-from fashionmt.inference.run import read_items
-from fashionmt.inference.writer import TagWriter
+from fashionmt.inference.job import Job, open_job
+from fashionmt.inference.part import tag_part, write_part
 from fashionmt.paths import cache_dir
 
 
 def main() -> None:
     options = dict(argument.split("=", 1) for argument in sys.argv[1:])
     engine = load_bundle(options["bundle"])
-    catalogue, images = _files(options)
-    count, repeats = int(options.get("items", 2000)), int(options.get("repeats", 5))
-    prepared = _prepared(engine, catalogue, images, count)
-    items = sum(len(batch.items) for batch in prepared)
-    bare(engine, prepared[:4])  # warm up
-    pairs = []
-    for _ in range(repeats):
-        pairs.append((bare(engine, prepared), end_to_end(engine, catalogue, images, count)))
+    repeats = int(options.get("repeats", 5))
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = _prepared(engine, _job(options, engine, Path(folder) / "prepared"))
+        items = sum(len(batch.items) for batch in prepared)
+        bare(engine, prepared[:4])  # warm up
+        pairs = []
+        for turn in range(repeats):
+            alone = bare(engine, prepared)
+            pairs.append((alone, end_to_end(engine, _job(options, engine, Path(folder) / str(turn)))))
     print(
         json.dumps(
             {
@@ -55,21 +57,19 @@ def main() -> None:
     )
 
 
-def _files(options: dict[str, str]) -> tuple[Path, Path]:
-    if "catalogue" in options:
-        return Path(options["catalogue"]), Path(options["images"])
-    drawn = sample_catalogue(cache_dir())
-    return drawn.catalogue, drawn.images
+def _job(options: dict[str, str], engine: TaggingEngine, output: Path) -> Job:
+    catalogue, images = options.get("catalogue"), options.get("images")
+    if catalogue is None:
+        drawn = sample_catalogue(cache_dir())
+        catalogue, images = str(drawn.catalogue), str(drawn.images)
+    config = PredictConfig(catalogue=catalogue, images=images, output=str(output), given=False)
+    return open_job(config, engine.bundle, bundle_digest(Path(options["bundle"])))
 
 
-def _items(engine: TaggingEngine, catalogue: Path, images: Path, count: int) -> "itertools.islice[Item]":
-    return itertools.islice(read_items(CatalogueReader(catalogue, images, engine.bundle.columns), engine.bundle), count)
-
-
-def _prepared(engine: TaggingEngine, catalogue: Path, images: Path, count: int) -> list[PreparedBatch]:
-    source = _items(engine, catalogue, images, count)
-    batches = iter(lambda: list(itertools.islice(source, engine.batch_size)), [])
-    return [engine.prepare(batch) for batch in batches]
+def _prepared(engine: TaggingEngine, job: Job) -> list[PreparedBatch]:
+    rows = job.reader.items(job.manifest.parts[0])
+    items = [row.item for row in rows if isinstance(row, ReadItem)]
+    return [engine.prepare(items[i : i + engine.batch_size]) for i in range(0, len(items), engine.batch_size)]
 
 
 @torch.inference_mode()
@@ -82,15 +82,13 @@ def bare(engine: TaggingEngine, prepared: list[PreparedBatch]) -> float:
     return time.perf_counter() - start
 
 
-def end_to_end(engine: TaggingEngine, catalogue: Path, images: Path, count: int) -> float:
-    """Seconds from the catalogue's file to the written tags."""
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        with TagWriter(Path(folder) / "tags.csv", engine.bundle.spaces, overwrite=False) as writer:
-            for tags in engine.stream(_items(engine, catalogue, images, count)):
-                if tags.problem is None:
-                    writer.write(tags)
-        return time.perf_counter() - start
+def end_to_end(engine: TaggingEngine, job: Job) -> float:
+    """Seconds from the catalogue's file to the written parts."""
+    start = time.perf_counter()
+    for files in job.parts:
+        result = tag_part(engine, job.reader, job.manifest, files.part, False, lambda row: None)
+        write_part(files, job.manifest, result, job.attributes)
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -3,19 +3,21 @@
 import io
 import random
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fashionmt.batch import Batch, TaggerOutput
 from fashionmt.bundle import Bundle, read_bundle
-from fashionmt.data.catalogue import CatalogueReader
 from fashionmt.data.sample import sample_catalogue
+from fashionmt.data.tables import Table
 from fashionmt.decoding import Threshold, Thresholds
-from fashionmt.inference import Item, ItemTags, TaggingEngine, load_bundle
-from fashionmt.inference.run import read_items
+from fashionmt.inference import Item, ItemTags, Tag, TaggingEngine, load_bundle
 from fashionmt.paths import cache_dir
+from fashionmt.problems import Code, Problem
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,8 @@ def engine(trained: Path) -> TaggingEngine:
 @pytest.fixture
 def items(engine: TaggingEngine) -> list[Item]:
     drawn = sample_catalogue(cache_dir())
-    return list(read_items(CatalogueReader(drawn.catalogue, drawn.images, engine.bundle.columns), engine.bundle))[:90]
+    rows = [row.values for row in islice(Table(drawn.catalogue).rows(), 90)]
+    return [Item(row["id"], row["productDisplayName"], drawn.images / f"{row['id']}.jpg") for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +41,10 @@ def decided(trained: Path) -> Bundle:
 
 
 def same(one: ItemTags, other: ItemTags) -> bool:
-    if (one.id, one.inputs, one.image_problem, one.problem) != (
+    if (one.id, one.inputs, one.picture_problem, one.problem) != (
         other.id,
         other.inputs,
-        other.image_problem,
+        other.picture_problem,
         other.problem,
     ):
         return False
@@ -50,6 +53,15 @@ def same(one: ItemTags, other: ItemTags) -> bool:
         and one.tags[name].confidence == pytest.approx(other.tags[name].confidence, abs=1e-5)
         for name in one.tags | other.tags
     )
+
+
+def code_of(problem: Problem | None) -> Code | None:
+    return None if problem is None else problem.code
+
+
+def sure(tag: Tag) -> float:
+    assert tag.confidence is not None
+    return tag.confidence
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 500])
@@ -104,12 +116,12 @@ def test_what_cannot_be_read_is_told_and_what_remains_is_used(engine: TaggingEng
     answers = {tags.id: tags for tags in engine.tag(asked)}
     assert [answers[name].inputs for name in ("both", "text", "image")] == [("image", "text"), ("text",), ("image",)]
     assert answers["gone"].inputs == answers["broken"].inputs == ("text",)
-    assert answers["gone"].image_problem == "no such file"
-    assert "not a picture" in str(answers["broken"].image_problem)
-    for name in ("nothing", "NA"):  # the training catalogue reads the title NA as none
-        assert answers[name].tags == {}
-        assert "needs a picture or a title" in str(answers[name].problem)
-    assert all(0 < tag.confidence <= 1 for tags in answers.values() for tag in tags.tags.values())
+    assert code_of(answers["gone"].picture_problem) == Code.IMAGE_NOT_FOUND
+    assert code_of(answers["broken"].picture_problem) == Code.IMAGE_FORMAT_REFUSED
+    assert code_of(answers["nothing"].problem) == Code.IMAGE_NOT_FOUND
+    assert code_of(answers["NA"].problem) == Code.NOTHING_TO_READ  # the training catalogue reads the title NA as none
+    assert answers["nothing"].tags == answers["NA"].tags == {}
+    assert all(0 < sure(tag) <= 1 for tags in answers.values() for tag in tags.tags.values())
 
 
 def test_mappings_are_items_too_and_hostile_titles_are_read(engine: TaggingEngine) -> None:
@@ -126,7 +138,7 @@ def test_no_items_give_no_tags(engine: TaggingEngine) -> None:
 def test_bfloat16_moves_confidences_a_little(trained: Path, items: list[Item], engine: TaggingEngine) -> None:
     rough = load_bundle(trained / "bundle", precision="bf16-mixed").tag(items)
     gaps = [
-        abs(a.tags[name].confidence - b.tags[name].confidence)
+        abs(sure(a.tags[name]) - sure(b.tags[name]))
         for a, b in zip(engine.tag(items), rough, strict=True)
         for name in a.tags
     ]
@@ -140,12 +152,12 @@ def test_what_is_accepted_is_at_or_above_its_threshold(decided: Bundle, items: l
     for tags in tagged:
         for name, tag in tags.tags.items():
             threshold = decided.thresholds.heads[name].confidence
-            assert tag.accepted is (threshold is not None and tag.confidence >= threshold)
+            assert tag.accepted is (threshold is not None and sure(tag) >= threshold)
     assert {tags.tags["gender"].accepted for tags in tagged[:-1]} == {True, False}
     assert {tags.accepted for tags in tagged[:-1]} == {True, False}
     assert tagged[-1].accepted is False
     # The item's confidence is at most that of each of its answers.
-    assert all(min(tag.confidence for tag in tags.tags.values()) >= 0.1 for tags in tagged if tags.accepted)
+    assert all(min(sure(tag) for tag in tags.tags.values()) >= 0.1 for tags in tagged if tags.accepted)
 
 
 def test_a_bundle_without_thresholds_accepts_nothing(decided: Bundle, items: list[Item]) -> None:
@@ -186,3 +198,97 @@ def test_a_bundle_without_a_taxonomy_answers_head_by_head(decided: Bundle, items
     for joint, single in zip(TaggingEngine(decided).tag(items), TaggingEngine(alone).tag(items), strict=True):
         for name in ("baseColour", "gender", "season"):
             assert joint.tags[name] == single.tags[name]
+
+
+# What is known already
+
+
+def test_a_known_article_type_fixes_its_parents_and_is_kept(decided: Bundle, items: list[Item]) -> None:
+    taxonomy = decided.taxonomy
+    assert taxonomy is not None
+    spaces = [decided.spaces[name] for name in taxonomy.attributes]
+    parents = {row[0]: row for row in taxonomy.combinations}
+    for article in range(len(spaces[0])):
+        known = [replace(item, given={"articleType": spaces[0].classes[article]}) for item in items[:5]]
+        allowed = {row for row in taxonomy.combinations if row[0] == article}
+        for tags in TaggingEngine(decided).tag(known):
+            said = tuple(s.classes.index(tags.tags[n].value) for n, s in zip(taxonomy.attributes, spaces, strict=True))
+            assert said in allowed
+            assert tags.tags["articleType"].given
+            assert tags.tags["articleType"].confidence is None
+    assert len(parents) == len(spaces[0])
+
+
+def test_what_is_not_known_is_answered_as_without(decided: Bundle, items: list[Item]) -> None:
+    engine = TaggingEngine(decided)
+    half = [replace(item, given={"baseColour": "Red"} if i % 2 else {}) for i, item in enumerate(items)]
+    for before, after, item in zip(engine.tag(items), engine.tag(half), half, strict=True):
+        if not item.given:
+            assert same(before, after)
+            continue
+        assert after.tags["baseColour"].value == "Red"
+        others = set(before.tags) - {"baseColour"}
+        assert all(after.tags[name] == before.tags[name] for name in others)
+
+
+def test_values_that_go_together_in_no_combination_are_both_kept(decided: Bundle, items: list[Item]) -> None:
+    taxonomy = decided.taxonomy
+    assert taxonomy is not None
+    article, sub, master = taxonomy.combinations[0]
+    other = next(row[2] for row in taxonomy.combinations if row[2] != master)
+    names = taxonomy.attributes
+    given = {
+        names[0]: decided.spaces[names[0]].classes[article],
+        names[2]: decided.spaces[names[2]].classes[other],
+    }
+    tags = TaggingEngine(decided).tag([replace(items[0], given=given)])[0]
+    assert {name: tags.tags[name].value for name in given} == given
+    assert tags.tags[names[1]].value in decided.spaces[names[1]].classes
+    assert sub is not None
+
+
+def test_a_given_value_that_the_model_is_sure_is_another_is_for_review(decided: Bundle, items: list[Item]) -> None:
+    assert decided.thresholds is not None
+    heads = dict(decided.thresholds.heads) | {"gender": Threshold(0.9, 0.0), "season": Threshold(0.9, None)}
+    engine = TaggingEngine(replace(decided, thresholds=Thresholds(heads, Threshold(0.8, 0.0))))
+    alone = engine.tag(items[:20])
+    classes = decided.spaces["gender"].classes
+    for tags, item in zip(alone, items[:20], strict=True):
+        own = tags.tags["gender"].value
+        wrong = next(name for name in classes if name != own)
+        told = engine.tag([replace(item, given={"gender": wrong, "season": "Monsoon"})])[0]
+        assert f"contradicts:gender={own}" in told.review_reasons
+        assert "unknown_value:season" in told.review_reasons
+        assert not told.tags["gender"].accepted
+        assert not told.accepted
+        right = engine.tag([replace(item, given={"gender": own})])[0]
+        assert right.tags["gender"].accepted
+        assert not any(reason.startswith("contradicts") for reason in right.review_reasons)
+
+
+def test_an_item_of_which_all_is_known_has_no_confidence(decided: Bundle, items: list[Item]) -> None:
+    engine = TaggingEngine(decided)
+    own = engine.tag(items[:1])[0]
+    told = engine.tag([replace(items[0], given={name: tag.value for name, tag in own.tags.items()})])[0]
+    assert told.confidence is None
+    assert told.accepted
+    assert told.review_reasons == ()
+
+
+def test_an_answer_that_is_no_number_is_a_problem_of_its_item_alone(engine: TaggingEngine, items: list[Item]) -> None:
+    prepared = engine.prepare(items[:4])
+    expected = engine.answer(prepared)
+    forward = engine.bundle.tagger.forward
+
+    def broken(batch: Batch) -> TaggerOutput:
+        output = forward(batch)
+        output.logits["gender"][1, 0] = float("nan")
+        return output
+
+    engine.bundle.tagger.forward = broken  # type: ignore[method-assign]
+    try:
+        tagged = engine.answer(prepared)
+    finally:
+        del engine.bundle.tagger.forward
+    assert code_of(tagged[1].problem) == Code.MODEL_NONFINITE
+    assert all(same(tagged[i], expected[i]) for i in (0, 2, 3))

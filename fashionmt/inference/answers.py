@@ -1,0 +1,111 @@
+"""From the heads' logits to an item's tags: the model's answers, what was known already, and what a person should see.
+
+B items, C classes of an attribute.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fashionmt.attributes import MISSING
+from fashionmt.bundle import Bundle
+from fashionmt.decoding import Decoded, Threshold, Thresholds
+from fashionmt.inference.items import Item, Tag
+
+ALTERNATIVES = 3
+NOTHING = Threshold(1.0, None)  # is accepted by a bundle without thresholds
+LOW, CONTRADICTS, UNKNOWN_VALUE = "low_confidence", "contradicts", "unknown_value"
+"""Why a person should look: an answer below its threshold, a given value that the model is sure is another, one that
+the model has no class for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """For one item."""
+
+    tags: dict[str, Tag]
+    confidence: float | None
+    """That all tags that were not given are right; None where all were."""
+    accepted: bool
+    reasons: tuple[str, ...]
+
+
+class Answerer:
+    """A bundle's decoder and thresholds at work."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.spaces = bundle.spaces
+        self.decoder = bundle.decoder
+        self.thresholds = bundle.thresholds or Thresholds(dict.fromkeys(bundle.spaces, NOTHING), NOTHING)
+
+    def __call__(self, logits: Mapping[str, Tensor], items: Sequence[Item]) -> list[Answer]:
+        """`logits`: attribute -> finite float (B, C), on the CPU, of B `items`."""
+        known = self._known(items)
+        decoded = self.decoder(logits, known)
+        unaided = self.decoder(logits) if known else decoded
+        columns = {name: self._tags(name, decoded) for name in logits}
+        doubts = {name: self._doubts(name, unaided) for name in known}
+        item_confidence = decoded.item_confidence
+        accepted = self.thresholds.item.accepts(item_confidence).tolist()
+        answers = []
+        for row, (item, sure, enough) in enumerate(zip(items, item_confidence.tolist(), accepted, strict=True)):
+            tags = {name: column[row] for name, column in columns.items()}
+            others = {name: column[row] for name, column in doubts.items()}
+            answers.append(self._answer(item, tags, others, sure, enough))
+        return answers
+
+    def _known(self, items: Sequence[Item]) -> dict[str, Tensor]:
+        """Attribute -> int64 (B,): the class that was given, `MISSING` where there is none that the model has. Without
+        the attributes that are given nowhere."""
+        classes = {name: {value: i for i, value in enumerate(space.classes)} for name, space in self.spaces.items()}
+        given = {
+            name: torch.tensor([classes[name].get(item.given.get(name, ""), MISSING) for item in items])
+            for name in self.spaces
+            if any(name in item.given for item in items)
+        }
+        return {name: indices for name, indices in given.items() if (indices != MISSING).any()}
+
+    def _tags(self, name: str, decoded: Decoded) -> list[Tag]:
+        """The tags of one head, item by item."""
+        classes, answers = self.spaces[name].classes, decoded.answers[name]
+        others = decoded.log_probabilities[name].exp().scatter(1, answers.unsqueeze(1), -1)
+        best = others.topk(min(ALTERNATIVES, len(classes) - 1), dim=1)
+        confidence = decoded.confidence[name]
+        accepted = self.thresholds.heads[name].accepts(confidence)
+        columns = (column.tolist() for column in (answers, confidence, accepted, best.indices, best.values))
+        return [
+            Tag(classes[i], sure, enough, tuple((classes[j], p) for j, p in zip(js, ps, strict=True)))
+            for i, sure, enough, js, ps in zip(*columns, strict=True)
+        ]
+
+    def _doubts(self, name: str, unaided: Decoded) -> list[str | None]:
+        """What the model would answer by itself with enough confidence to be accepted; None where with less."""
+        enough = self.thresholds.heads[name].accepts(unaided.confidence[name]).tolist()
+        answers, classes = unaided.answers[name].tolist(), self.spaces[name].classes
+        return [classes[i] if sure else None for i, sure in zip(answers, enough, strict=True)]
+
+    def _answer(
+        self, item: Item, tags: dict[str, Tag], doubts: Mapping[str, str | None], confidence: float, accepted: bool
+    ) -> Answer:
+        """The model's answer with the values that were given in their places."""
+        reasons = [f"{LOW}:{name}" for name, tag in tags.items() if name not in item.given and not tag.accepted]
+        for name, value in item.given.items():
+            reason = self._reason(name, value, doubts.get(name))
+            reasons += [] if reason is None else [reason]
+            tags[name] = Tag(value, None, reason is None, given=True)
+        predicted = any(not tag.given for tag in tags.values())
+        contradicted = any(not tag.accepted for tag in tags.values() if tag.given)
+        return Answer(
+            tags,
+            confidence if predicted else None,
+            (accepted or not predicted) and not contradicted,
+            tuple(reasons),
+        )
+
+    def _reason(self, name: str, value: str, doubt: str | None) -> str | None:
+        """Why a person should look at a value that was given."""
+        if value not in self.spaces[name].classes:
+            return f"{UNKNOWN_VALUE}:{name}"
+        return f"{CONTRADICTS}:{name}={doubt}" if doubt not in (None, value) else None

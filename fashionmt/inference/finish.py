@@ -1,0 +1,87 @@
+"""The end of a job, when all its parts are there: what is read as a whole, the totals, and `_SUCCESS`, last of all."""
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+
+from fashionmt.errors import TooManyBadError
+from fashionmt.inference.job import QUARANTINE, Job
+from fashionmt.inference.manifest import write_manifest
+from fashionmt.inference.part_files import Footer, PartFiles
+from fashionmt.inference.quarantine import read_records
+from fashionmt.inference.storage import publish, publishing, remove
+from fashionmt.inference.tag_table import guarded, to_csv
+from fashionmt.inference.totals import sum_statistics
+
+QUARANTINE_COLUMNS = ("row", "id", "file", "line", "stage", "code", "message", "retryable", "raw")
+
+
+def finish(job: Job, footers: list[Footer], max_bad_fraction: float, speed: dict[str, float]) -> dict[str, Any]:
+    """Write what is read as a whole; returns the totals. `footers`: of every part. `speed`: of this process.
+
+    Raises `TooManyBadError`, with all written but `_SUCCESS` and the joined file, where more than `max_bad_fraction` of
+    the rows are in quarantine.
+    """
+    totals = sum_statistics(footer.statistics for footer in footers)
+    quarantined = sum(totals["quarantined"].values())
+    _write_quarantine(job)
+    rows = job.manifest.rows
+    if quarantined > max_bad_fraction * rows:
+        share = f"{quarantined} of {rows} rows are in quarantine, over {max_bad_fraction:.0%}"
+        codes = ", ".join(f"{code} {count}" for code, count in totals["quarantined"].items())
+        repair = f"See {job.folder / QUARANTINE}, and repair the rows or raise max_bad_fraction"
+        raise TooManyBadError(str(job.folder), f"{share} ({codes})", repair)
+    if job.joined is not None:
+        _join(job.parts, job.joined)
+    write_manifest(job.folder, replace(job.manifest, totals=totals | {"speed": speed}))
+    publish(job.success, f"{job.manifest.fingerprint}\n".encode())
+    return totals
+
+
+def is_finished(job: Job) -> bool:
+    """Whether `_SUCCESS` says so of this very job, and the joined file is there."""
+    if not job.success.is_file() or job.success.read_text().strip() != job.manifest.fingerprint:
+        return False
+    return bool(job.manifest.totals) and (job.joined is None or job.joined.is_file())
+
+
+def _write_quarantine(job: Job) -> None:
+    """All the quarantine in one table, for people."""
+    whole, parts = job.folder / QUARANTINE, [files.quarantine for files in job.parts if files.quarantine.is_file()]
+    if not parts:
+        remove(whole)
+        return
+    with publishing(whole) as file:
+        file.write(",".join(QUARANTINE_COLUMNS).encode() + b"\n")
+        for part in parts:
+            file.write(_quarantine_rows(part))
+
+
+def _quarantine_rows(part: Path) -> bytes:
+    """The records of a part as lines of CSV."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, QUARANTINE_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    for record in read_records(part):
+        table.writerow({name: guarded(cell) if isinstance(cell, str) else cell for name, cell in record.items()})
+    return text.getvalue().encode()
+
+
+def _join(parts: list[PartFiles], joined: Path) -> None:
+    """The parts' tags in one file, part by part."""
+    with publishing(joined) as file:
+        if parts[0].format == "csv":
+            for i, part in enumerate(parts):
+                content = part.tags.read_bytes()
+                file.write(content if i == 0 else content.partition(b"\n")[2])
+        elif joined.suffix.lower() == ".csv":
+            for i, part in enumerate(parts):
+                file.write(to_csv(part.read_tags(), header=i == 0))
+        else:
+            schema = parts[0].read_tags().schema.remove_metadata()
+            with pyarrow.parquet.ParquetWriter(file, schema) as writer:
+                for part in parts:
+                    writer.write_table(part.read_tags().replace_schema_metadata(None))

@@ -1,0 +1,174 @@
+"""A tagging job: its inputs opened, its output folder claimed, its manifest written or read again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fashionmt.bundle import Bundle
+from fashionmt.config import PredictConfig
+from fashionmt.data.sample import sample_catalogue
+from fashionmt.data.tables import Table
+from fashionmt.errors import TakenError, UserError
+from fashionmt.inference.catalogue_items import Catalogue, ItemReader
+from fashionmt.inference.column_map import TaggingColumns, map_columns
+from fashionmt.inference.input_files import input_files
+from fashionmt.inference.manifest import NAME, Manifest, fingerprint, read_manifest, write_manifest
+from fashionmt.inference.part_files import PART_FILES, PartFiles, part_files
+from fashionmt.inference.picture_listing import ID, PictureListing
+from fashionmt.inference.pictures import PictureLimits, open_pictures
+from fashionmt.inference.storage import held, make_folder, remove, unfinished_name
+from fashionmt.paths import cache_dir
+
+RUNS = Path("runs/predict")
+JOINED = (".csv", ".parquet")
+"""Suffixes of an output that is one file."""
+SETUP_SECONDS = 300
+SUCCESS, QUARANTINE = "_SUCCESS", "quarantine.csv"
+WHOLE_FILES = (NAME, SUCCESS, QUARANTINE)
+"""Those that are not of one part."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done, and where it goes."""
+
+    folder: Path
+    joined: Path | None
+    """The one file that the parts become at the end."""
+    manifest: Manifest
+    reader: ItemReader
+    attributes: list[str]
+
+    @property
+    def parts(self) -> list[PartFiles]:
+        """Every part's files, there or not."""
+        return part_files(self.folder, self.manifest)
+
+    @property
+    def success(self) -> Path:
+        """The last file written."""
+        return self.folder / SUCCESS
+
+    @property
+    def lock(self) -> Path:
+        """Held while the folder as a whole is changed."""
+        return self.folder / ".setup.lock"
+
+
+def open_job(config: PredictConfig, bundle: Bundle, digest: str) -> Job:
+    """Open the inputs and claim the output folder. Raises `UserError` before anything is written where they do not fit;
+    `TakenError` where the folder is another job's. `digest`: the bundle's."""
+    catalogue, columns, images = _open_catalogue(config, bundle)
+    limits = PictureLimits(
+        max_bytes=int(bundle.preprocess.max_megabytes * 1e6),
+        seconds=config.picture_seconds,
+        allow_urls=config.allow_urls,
+    )
+    reader = ItemReader(catalogue, columns, bundle, open_pictures(images, limits))
+    settings = _settings(config, digest, columns, images)
+    digests = catalogue.digests()
+    mark = fingerprint(settings, digests)
+    folder, joined = _places(config, catalogue.names, mark)
+    if joined is not None and joined.exists() and not folder.is_dir() and not config.overwrite:
+        raise _taken(joined, "is there already")
+    manifest = _claim(folder, mark, config, settings, reader)
+    return Job(folder, joined, manifest, reader, list(bundle.spaces))
+
+
+def _open_catalogue(config: PredictConfig, bundle: Bundle) -> tuple[Catalogue, TaggingColumns, str | None]:
+    """The catalogue, its columns, and where its pictures lie."""
+    if config.catalogue is None:
+        drawn = sample_catalogue(cache_dir())
+        columns = TaggingColumns("id", "productDisplayName", None, "{id}.jpg", ("",), {}, {}, ())
+        return Catalogue({"sample": Table(drawn.new_catalogue, columns.title)}), columns, str(drawn.new_images)
+    names = config.catalogues()
+    if len(names) == 1 and Path(names[0]).is_dir():
+        listing = PictureListing(Path(names[0]), bundle.preprocess.formats)
+        columns = TaggingColumns(ID, None, ID, "", (), {}, {}, ())
+        return Catalogue({names[0]: listing}), columns, names[0]
+    files = input_files(names, config.stdin_format)
+    title = bundle.columns.title if config.columns.title is None else config.columns.title
+    catalogue = Catalogue({name: Table(path, title or None) for name, path in files.items()})
+    return catalogue, map_columns(config, bundle, catalogue.columns), config.images
+
+
+def _settings(config: PredictConfig, digest: str, columns: TaggingColumns, images: str | None) -> dict[str, Any]:
+    """All that changes what comes out, the inputs' content aside."""
+    part_rows = -(-config.part_rows // config.batch_size) * config.batch_size
+    return {
+        "bundle": digest,
+        "columns": columns.to_json(),
+        "images": images,
+        "allow_urls": config.allow_urls,
+        "picture_missing": config.picture_missing,
+        "format": config.format,
+        "part_rows": part_rows,
+        "batch_size": config.batch_size,
+        "precision": config.precision,
+    }
+
+
+def _places(config: PredictConfig, names: Sequence[str], mark: str) -> tuple[Path, Path | None]:
+    """(folder of the parts, the file that they are joined into)."""
+    if config.output is None:
+        stem = Path(names[0]).name.split(".")[0] or "items"
+        return RUNS / f"{stem}-{mark[:8]}", None
+    output = Path(config.output)
+    if output.suffix.lower() in JOINED:
+        if output.is_dir():
+            raise UserError(f"output={output}", "is a folder", "Name a file")
+        if config.format == "csv" and output.suffix.lower() == ".parquet":
+            raise UserError("format=csv", "cannot be joined into a Parquet file", "Set format=parquet")
+        return output.with_name(f"{output.name}.parts"), output
+    if output.is_file():
+        raise UserError(f"output={output}", "is a file, not one of .csv or .parquet", "Name a folder")
+    return output, None
+
+
+def _claim(folder: Path, mark: str, config: PredictConfig, settings: dict[str, Any], reader: ItemReader) -> Manifest:
+    """The job's manifest: the folder's own, or a new one in a folder that holds nothing else."""
+    found = read_manifest(folder) if not config.overwrite else None
+    if found is not None and found.fingerprint == mark:
+        return found
+    survey = reader.catalogue.survey(reader.columns.id, settings["part_rows"])
+    manifest = Manifest(settings, survey.inputs, survey.rows, survey.duplicate_ids, survey.parts)
+    make_folder(folder)
+    with held(folder / ".setup.lock", SETUP_SECONDS) as ours:
+        if not ours:
+            raise _taken(folder, "another process is at it")
+        found = _read_or_none(folder, config.overwrite)  # another shard's process may have been first
+        if found is not None and found.fingerprint == mark:
+            return found
+        _clear(folder, found, mark, config.overwrite)
+        write_manifest(folder, manifest)
+    return manifest
+
+
+def _read_or_none(folder: Path, overwrite: bool) -> Manifest | None:
+    try:
+        return read_manifest(folder)
+    except UserError:
+        if overwrite:
+            return None
+        raise
+
+
+def _clear(folder: Path, found: Manifest | None, mark: str, overwrite: bool) -> None:
+    """Remove what another job left. Raises `TakenError` where that was not asked for."""
+    parts = sorted(file for pattern in PART_FILES for file in folder.glob(pattern))
+    whole = [folder / name for name in WHOLE_FILES]
+    if not overwrite:
+        if found is not None and parts:
+            marks = f"its fingerprint is {found.fingerprint[:8]}, this job's {mark[:8]}"
+            raise _taken(folder, f"holds another job's tags ({marks})")
+        known = {*whole, *(unfinished_name(file) for file in whole)}
+        strange = [file.name for file in folder.iterdir() if file not in known and file.suffix != ".lock"]
+        if strange:
+            raise _taken(folder, f"holds other files ({', '.join(sorted(strange)[:3])})")
+    for file in [folder / SUCCESS, *parts, *whole]:
+        remove(file)
+
+
+def _taken(folder: Path, wrong: str) -> TakenError:
+    return TakenError(f"output={folder}", wrong, "Choose another output, or set overwrite=true")
