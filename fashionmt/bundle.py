@@ -37,6 +37,7 @@ from fashionmt.data.titles import TitleEncoder
 from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoder, Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.model.tagger import Tagger, rebuild_tagger
+from fashionmt.novelty import Novelty
 from fashionmt.taxonomy import Taxonomy
 
 FORMAT = 3
@@ -56,7 +57,7 @@ KEYS = {
     "provenance",
     "sha256",
 }
-OPTIONAL = {"confidence_maps", "shifts", "tabular", "taxonomy", "joint_temperature", "thresholds"}
+OPTIONAL = {"confidence_maps", "shifts", "tabular", "taxonomy", "joint_temperature", "thresholds", "novelty"}
 """Left out where there is none."""
 MAX_DESCRIPTION = 50_000_000  # bytes
 
@@ -88,6 +89,8 @@ class Bundle:
     """How the catalogue's other columns are read."""
     thresholds: Thresholds | None = None
     """From which confidence on answers are accepted; None: all are for review."""
+    novelty: Novelty | None = None
+    """What tells an item like none in training; None: nothing does."""
 
     @property
     def decoder(self) -> Decoder:
@@ -162,6 +165,8 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         described["tabular"] = bundle.tabular.to_json()
     if bundle.thresholds is not None:
         described["thresholds"] = asdict(bundle.thresholds)
+    if bundle.novelty is not None:
+        described["novelty"] = asdict(bundle.novelty)
     return described
 
 
@@ -227,6 +232,7 @@ def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
         confidence_maps=_confidence_maps(stored["confidence_maps"], classes) if "confidence_maps" in stored else None,
         tabular=tabular,
         thresholds=_thresholds(stored["thresholds"], classes) if "thresholds" in stored else None,
+        novelty=_novelty(stored["novelty"]) if "novelty" in stored else None,
     )
 
 
@@ -260,6 +266,10 @@ def _thresholds(stored: Mapping[str, Any], classes: Mapping[str, int]) -> Thresh
     heads = {name: _threshold(name, value) for name, value in stored["heads"].items()}
     _one_each("thresholds", heads, classes)
     return Thresholds(heads, _threshold("the item", stored["item"]))
+
+
+def _novelty(stored: Mapping[str, Any]) -> Novelty:
+    return Novelty({view: _number(f"the limit of {view}", value) for view, value in stored["limits"].items()})
 
 
 def _threshold(name: str, stored: Mapping[str, Any]) -> Threshold:

@@ -38,6 +38,7 @@ from fashionmt.data.tabular import CategoricalColumn, NumericColumn, TabularEnco
 from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoder, Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.model import clip_tokenizer, pretrained_tokenizer
+from fashionmt.novelty import Novelty
 from fashionmt.taxonomy import Taxonomy
 
 _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
@@ -101,6 +102,7 @@ DECIDED: Json = {
         ConfidenceMap(1.0, 1.0, 0.25),
     ),
     "thresholds": Thresholds({"colour": Threshold(0.99, 2 / 3), "season": Threshold(0.9, None)}, Threshold(0.8, 0.1)),
+    "novelty": Novelty({"text": -2 / 3}),
 }
 """All that a bundle may have and need not."""
 
@@ -182,7 +184,16 @@ def test_it_comes_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [[], ["shifts"], ["taxonomy", "joint_temperature"], ["thresholds"], ["confidence_maps"], list(DECIDED)]
+    "given",
+    [
+        [],
+        ["shifts"],
+        ["taxonomy", "joint_temperature"],
+        ["thresholds"],
+        ["confidence_maps"],
+        ["novelty"],
+        list(DECIDED),
+    ],
 )
 def test_what_decides_the_answers_comes_back_or_is_left_out(given: list[str], tmp_path: Path) -> None:
     bundle = replace(_bundle("text", tmp_path), **{key: DECIDED[key] for key in given})
@@ -443,6 +454,8 @@ def test_a_threshold_that_is_no_share_is_refused_by_name(saved: Path, key: str, 
         (lambda d: d["thresholds"].pop("item"), "item"),
         (lambda d: d["thresholds"]["item"].update(target_accuracy=None), "the threshold of the item"),
         (lambda d: d["thresholds"]["item"].update(code="print()"), "code"),
+        (lambda d: d["novelty"]["limits"].update(text="low"), "the limit of text"),
+        (lambda d: d["novelty"].pop("limits"), "limits"),
         (lambda d: d["taxonomy"]["attributes"].reverse(), "taxonomy: it does not hold every class of season"),
         (lambda d: d["taxonomy"]["combinations"].append([4, 2]), "taxonomy: it does not hold every class of colour"),
         (lambda d: d["taxonomy"]["combinations"].append([3]), "taxonomy: a combination is not 2 class indices"),

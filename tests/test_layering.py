@@ -18,6 +18,7 @@ LAYERS = {
     "config": 1,
     "taxonomy": 1,
     "decoding": 2,
+    "novelty": 2,
     "run_report": 1,
     "data": 2,
     "model": 2,

@@ -124,12 +124,16 @@ class ThresholdConfig:
     """Of the items that are accepted as a whole: the share with every label right; null: the least of the heads."""
     delta: float = 0.05
     """How probable it may be that a threshold misses its target."""
+    unknown_share: float | None = 0.01
+    """Of items like those of training, the share that may be called unknown by mistake; null: none is."""
 
     def __post_init__(self) -> None:
         check_range("thresholds.target_accuracy", self.target_accuracy, 0.5, 0.9999)
         check_range("thresholds.delta", self.delta, 0.0001, 0.5)
         if self.item_target_accuracy is not None:
             check_range("thresholds.item_target_accuracy", self.item_target_accuracy, 0.5, 0.9999)
+        if self.unknown_share is not None:
+            check_range("thresholds.unknown_share", self.unknown_share, 0.0001, 0.5)
 
 
 @dataclass

@@ -4,7 +4,7 @@ B items, C classes of an attribute.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,9 +16,9 @@ from fashionmt.inference.items import Item, Tag
 
 ALTERNATIVES = 3
 NOTHING = Threshold(1.0, None)  # is accepted by a bundle without thresholds
-LOW, CONTRADICTS, UNKNOWN_VALUE = "low_confidence", "contradicts", "unknown_value"
-"""Why a person should look: an answer below its threshold, a given value that the model is sure is another, one that
-the model has no class for."""
+UNKNOWN, LOW, CONTRADICTS, UNKNOWN_VALUE = "unknown", "low_confidence", "contradicts", "unknown_value"
+"""Why a person should look: an item like none in training, an answer below its threshold, a given value that the model
+is sure is another, one that the model has no class for."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ class Answerer:
         self.decoder = bundle.decoder
         self.thresholds = bundle.thresholds or Thresholds(dict.fromkeys(bundle.spaces, NOTHING), NOTHING)
 
-    def __call__(self, logits: Mapping[str, Tensor], items: Sequence[Item]) -> list[Answer]:
-        """`logits`: attribute -> finite float (B, C), on the CPU, of B `items`."""
+    def __call__(self, logits: Mapping[str, Tensor], items: Sequence[Item], unknown: Sequence[bool]) -> list[Answer]:
+        """`logits`: attribute -> finite float (B, C), on the CPU, of B `items`. `unknown`: which of these look like
+        nothing the model was trained on: none of their answers is accepted."""
         known = self._known(items)
         decoded = self.decoder(logits, known)
         unaided = self.decoder(logits) if known else decoded
@@ -53,7 +54,8 @@ class Answerer:
         for row, (item, sure, enough) in enumerate(zip(items, item_confidence.tolist(), accepted, strict=True)):
             tags = {name: column[row] for name, column in columns.items()}
             others = {name: column[row] for name, column in doubts.items()}
-            answers.append(self._answer(item, tags, others, sure, enough))
+            answer = self._answer(item, tags, others, sure, enough)
+            answers.append(_doubted(answer) if unknown[row] else answer)
         return answers
 
     def _known(self, items: Sequence[Item]) -> dict[str, Tensor]:
@@ -109,3 +111,9 @@ class Answerer:
         if value not in self.spaces[name].classes:
             return f"{UNKNOWN_VALUE}:{name}"
         return f"{CONTRADICTS}:{name}={doubt}" if doubt not in (None, value) else None
+
+
+def _doubted(answer: Answer) -> Answer:
+    """The answer for an item of which the model can know nothing."""
+    tags = {name: tag if tag.given else replace(tag, accepted=False) for name, tag in answer.tags.items()}
+    return replace(answer, tags=tags, accepted=False, reasons=(UNKNOWN, *answer.reasons))

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from torch import Tensor
 
 from fashionmt.batch import Batch
 from fashionmt.bundle import Bundle, read_bundle
@@ -103,7 +104,7 @@ class TaggingEngine:
     @torch.inference_mode()
     def answer(self, prepared: PreparedBatch) -> list[ItemTags]:
         """Run the model on a prepared batch."""
-        answers = iter(self._forward(prepared.batch, prepared.readable) if prepared.batch is not None else [])
+        answers = iter(self._forward(prepared.batch, prepared) if prepared.batch is not None else [])
         return [
             self._told(item, inputs, problem, next(answers) if inputs else NOTHING_READ)
             for item, inputs, problem in zip(prepared.items, prepared.inputs, prepared.picture_problems, strict=True)
@@ -116,14 +117,21 @@ class TaggingEngine:
             return ItemTags(item.id, {}, inputs, picture, problem)
         return ItemTags(item.id, answer.tags, inputs, picture, None, answer.confidence, answer.accepted, answer.reasons)
 
-    def _forward(self, batch: Batch, items: list[Item]) -> list[Answer | Problem]:
+    def _forward(self, batch: Batch, prepared: PreparedBatch) -> list[Answer | Problem]:
         """Per item of the batch."""
         with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
             output = self.bundle.tagger(batch.to(self.device)).logits
         logits = {name: value.float().cpu() for name, value in output.items()}
         finite = torch.stack([value.isfinite().all(1) for value in logits.values()]).all(0).tolist()
-        answers = self._answerer({name: value.nan_to_num() for name, value in logits.items()}, items)
+        readable = {name: value.nan_to_num() for name, value in logits.items()}
+        answers = self._answerer(readable, prepared.readable, self._unknown(readable, prepared))
         return [answer if sound else NO_NUMBER for answer, sound in zip(answers, finite, strict=True)]
+
+    def _unknown(self, logits: Mapping[str, Tensor], prepared: PreparedBatch) -> list[bool]:
+        """Which of the readable items look like nothing the model was trained on."""
+        inputs = [names for names in prepared.inputs if names]
+        novelty = self.bundle.novelty
+        return [False] * len(inputs) if novelty is None else novelty.unknown(logits, inputs)
 
     def _picture(self, item: Item) -> tuple[Pixels | None, Problem | None]:
         """(pixels, None), or (None, why not)."""

@@ -77,5 +77,5 @@ class ItemTags:
     accepted: bool = False
     """This confidence is at or above the item's threshold."""
     review_reasons: tuple[str, ...] = ()
-    """Why a person should look: `low_confidence:<attribute>`, `contradicts:<attribute>=<the model's answer>`,
-    `unknown_value:<attribute>`; none where all is accepted."""
+    """Why a person should look: `unknown` (an item like none in training), `low_confidence:<attribute>`,
+    `contradicts:<attribute>=<the model's answer>`, `unknown_value:<attribute>`; none where all is accepted."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from fashionmt.inference.answers import UNKNOWN
 from fashionmt.inference.catalogue_items import ItemReader, ReadItem
 from fashionmt.inference.engine import TaggingEngine
 from fashionmt.inference.items import Item, ItemTags
@@ -45,6 +46,7 @@ class PartResult:
         return {
             "tagged": len(tags),
             "review": sum(bool(each.review_reasons) for each in tags),
+            "unknown": sum(UNKNOWN in each.review_reasons for each in tags),
             "items_accepted": sum(each.accepted for each in tags),
             "accepted": {name: sum(each.tags[name].accepted for each in tags) for name in attributes},
             "given": {name: sum(each.tags[name].given for each in tags) for name in attributes},

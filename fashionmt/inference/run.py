@@ -108,5 +108,5 @@ def _close(job: Job, config: PredictConfig, progress: Progress) -> dict[str, Any
 
 def _counts(totals: dict[str, Any]) -> dict[str, Any]:
     quarantined = sum(totals["quarantined"].values())
-    kept = ("tagged", "review", "accepted", "items_accepted")
+    kept = ("tagged", "review", "unknown", "accepted", "items_accepted")
     return {name: totals[name] for name in kept} | {"quarantined": quarantined}

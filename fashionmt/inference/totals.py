@@ -31,6 +31,8 @@ def total_lines(totals: Mapping[str, Any], thresholds: Thresholds | None) -> lis
     lines = [f"  {count} {what}" for what, count in totals["findings"].items()]
     if pictures := totals["picture_problems"]:
         lines.append(f"tagged without their picture: {_counted(pictures)}")
+    if unknown := totals["unknown"]:
+        lines.append(f"unknown: {unknown} look like nothing the model was trained on, and are for review")
     if quarantined := totals["quarantined"]:
         lines.append(f"quarantined: {_counted(quarantined)}")
     return lines + _decisions(totals, thresholds)

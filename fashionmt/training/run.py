@@ -38,6 +38,7 @@ from fashionmt.training.linear_blend import blend_linear
 from fashionmt.training.logit_adjustment import choose_shifts
 from fashionmt.training.loss import build_loss
 from fashionmt.training.module import MONITOR, TaggerModule
+from fashionmt.training.novelty import fit_novelty
 from fashionmt.training.precision import choose_precision
 from fashionmt.training.report import print_data, write_json
 from fashionmt.training.run_folder import RunFolder
@@ -283,6 +284,9 @@ def evaluate(
     targets = {name: attribute.target_accuracy for name, attribute in config.data.attributes.items()}
     groups = data.groups(config.data.split)[data.split.validation]
     thresholds = choose_thresholds(decoder(held_out.logits), held_out.labels, targets, config.thresholds, groups)
+    novelty, found = None, dict[str, dict[str, float]]()
+    if (share := config.thresholds.unknown_share) is not None:
+        novelty, found = fit_novelty(module.tagger, data.dataset("validation"), device, batch_size, share)
     test = collect_answers(module.tagger, data.dataset("test"), device, batch_size)
     bundle = Bundle(
         tagger=module.tagger.cpu().eval(),
@@ -293,13 +297,14 @@ def evaluate(
         columns=ColumnMap.of(config.data),
         temperatures=dict(decoder.temperatures),
         metrics=score(test, data.spaces, decoder, thresholds)
-        | {"validation": score(held_out, data.spaces, decoder, thresholds)},
+        | {"validation": score(held_out, data.spaces, decoder, thresholds), "unknown": found},
         provenance=provenance(config, data),
         taxonomy=decoder.taxonomy,
         joint_temperature=decoder.joint_temperature,
         confidence_maps=decoder.confidence_maps,
         shifts={name: list(values) for name, values in decoder.shifts.items()},
         thresholds=thresholds,
+        novelty=novelty,
     )
     return bundle, {"validation": held_out, "test": test}
 

@@ -16,6 +16,7 @@ from fashionmt.data.sample import sample_catalogue
 from fashionmt.data.tables import Table
 from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.inference import Item, ItemTags, Tag, TaggingEngine, load_bundle
+from fashionmt.novelty import Novelty
 from fashionmt.paths import cache_dir
 from fashionmt.problems import Code, Problem
 
@@ -34,10 +35,10 @@ def items(engine: TaggingEngine) -> list[Item]:
 
 @pytest.fixture(scope="module")
 def decided(trained: Path) -> Bundle:
-    """The trained bundle, with thresholds that accept some answers and not others."""
+    """The trained bundle, with thresholds that accept some answers and not others, whatever the item."""
     heads = {name: Threshold(0.9, 0.5 + 0.08 * i) for i, name in enumerate(read_bundle(trained / "bundle").spaces)}
     heads["season"] = Threshold(0.9, None)
-    return replace(read_bundle(trained / "bundle"), thresholds=Thresholds(heads, Threshold(0.8, 0.1)))
+    return replace(read_bundle(trained / "bundle"), thresholds=Thresholds(heads, Threshold(0.8, 0.1)), novelty=None)
 
 
 def same(one: ItemTags, other: ItemTags) -> bool:
@@ -198,6 +199,31 @@ def test_a_bundle_without_a_taxonomy_answers_head_by_head(decided: Bundle, items
     for joint, single in zip(TaggingEngine(decided).tag(items), TaggingEngine(alone).tag(items), strict=True):
         for name in ("baseColour", "gender", "season"):
             assert joint.tags[name] == single.tags[name]
+
+
+# What looks like nothing in training
+
+
+def test_of_an_unknown_item_nothing_is_accepted_but_what_was_given(decided: Bundle, items: list[Item]) -> None:
+    known = [replace(item, given={"gender": "Men"}) for item in items]
+    without = TaggingEngine(decided).tag(known)
+    tagged = TaggingEngine(replace(decided, novelty=Novelty({"image+text": -np.inf}))).tag(known)
+    assert {tags.inputs for tags in tagged} >= {("image", "text"), ("image",)}
+    for tags, before in zip(tagged, without, strict=True):
+        if tags.inputs != ("image", "text"):
+            assert tags == before
+            continue
+        assert tags.review_reasons == ("unknown", *before.review_reasons)
+        assert not tags.accepted
+        assert tags.tags["gender"] == before.tags["gender"]
+        others = {name: tag for name, tag in before.tags.items() if name != "gender"}
+        assert all(tags.tags[name] == replace(tag, accepted=False) for name, tag in others.items())
+
+
+def test_a_trained_bundle_calls_few_of_its_own_catalogue_unknown(engine: TaggingEngine, items: list[Item]) -> None:
+    assert engine.bundle.novelty is not None
+    share = np.mean([tags.review_reasons[:1] == ("unknown",) for tags in engine.tag(items)])
+    assert share < 0.1
 
 
 # What is known already
