@@ -205,7 +205,9 @@ def test_a_bundle_without_a_taxonomy_answers_head_by_head(decided: Bundle, items
 
 
 def test_of_an_unknown_item_nothing_is_accepted_but_what_was_given(decided: Bundle, items: list[Item]) -> None:
-    known = [replace(item, given={"gender": "Men"}) for item in items]
+    known = [
+        replace(item, given={"gender": "Men"}, title=item.title if i % 3 else None) for i, item in enumerate(items)
+    ]
     without = TaggingEngine(decided).tag(known)
     tagged = TaggingEngine(replace(decided, novelty=Novelty({"image+text": -np.inf}))).tag(known)
     assert {tags.inputs for tags in tagged} >= {("image", "text"), ("image",)}
