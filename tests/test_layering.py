@@ -13,6 +13,7 @@ LAYERS = {
     "attributes": 0,
     "batch": 0,
     "errors": 0,
+    "pages": 0,
     "paths": 0,
     "problems": 0,
     "config": 1,

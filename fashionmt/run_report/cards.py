@@ -1,22 +1,18 @@
 """Contact sheets: items with their picture, title, label and answer."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from fashionmt.attributes import LabelSpace
+from fashionmt.pages import data_uri
 from fashionmt.run_report.content import HeldOut
 from fashionmt.run_report.suspects import Suspect
 
 SHEET = 24
 """Items on a contact sheet."""
-SIDE = 120
-"""Pixels of a picture's longer side, at most."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +52,3 @@ def worst_mistakes(part: HeldOut, space: LabelSpace) -> list[Card]:
 def suspect_cards(suspects: Sequence[Suspect]) -> list[Card]:
     """The first of them."""
     return [Card.of(s.part, s.position, s.label, s.suggested, s.confidence) for s in suspects[:SHEET]]
-
-
-def data_uri(pixels: npt.NDArray[np.uint8]) -> str:
-    """A small JPEG of uint8 (H, W, 3) pixels."""
-    picture = Image.fromarray(np.ascontiguousarray(pixels), "RGB")
-    picture.thumbnail((SIDE, SIDE))
-    encoded = io.BytesIO()
-    picture.save(encoded, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(encoded.getvalue()).decode()}"

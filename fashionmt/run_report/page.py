@@ -1,15 +1,13 @@
 """The page: every section's content, and the template that lays it out."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from fashionmt.attributes import LabelSpace
+from fashionmt.pages import render
 from fashionmt.run_report import figures
 from fashionmt.run_report.cards import Card, suspect_cards, worst_mistakes
 from fashionmt.run_report.confusion import Confusion, Pair
@@ -17,7 +15,7 @@ from fashionmt.run_report.content import ReportContent
 from fashionmt.run_report.projection import choose_items, project
 from fashionmt.run_report.suspects import Suspect, find_suspects, save_suspects
 
-TEMPLATE = "report.html.jinja"
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
 SUSPECTS = "label_suspects.csv"
 FEW = 10
 """Training items: a class with fewer is in the tail."""
@@ -83,15 +81,8 @@ def _section(content: ReportContent, name: str, suspects: list[Suspect]) -> Sect
 
 
 def _render(content: ReportContent, sections: dict[str, Section]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "count": count}
-    return environment.get_template(TEMPLATE).render(
+    return render(
+        TEMPLATE,
         content=content,
         sections=sections.values(),
         suspects_file=SUSPECTS,
@@ -112,13 +103,3 @@ def _maps(content: ReportContent) -> Markup | None:
     shown = {space.attribute: space for space in (coarsest, by_size[-1])}
     labels = [(space, content.test.heads[name].labels[chosen]) for name, space in shown.items()]
     return figures.embedding_maps(list(project(content.embedding[chosen])), labels)
-
-
-def percent(value: float | None, decimals: int = 1) -> str:
-    """0.123 -> 12.3 %; "-" for what could not be computed."""
-    return f"{100 * value:.{decimals}f}\u00a0%" if value is not None and math.isfinite(value) else "-"
-
-
-def count(value: int | np.integer) -> str:
-    """12345 -> 12,345."""
-    return f"{int(value):,}"

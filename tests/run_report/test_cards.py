@@ -6,8 +6,9 @@ import io
 import numpy as np
 from PIL import Image
 
+from fashionmt.pages import SIDE, data_uri
 from fashionmt.run_report import Head
-from fashionmt.run_report.cards import SHEET, SIDE, data_uri, worst_mistakes
+from fashionmt.run_report.cards import SHEET, worst_mistakes
 from tests.run_report.conftest import SPACES, held_out, random_head
 
 

@@ -15,9 +15,9 @@ import pytest
 from markupsafe import Markup
 
 from fashionmt.attributes import LabelSpace
+from fashionmt.pages import percent
 from fashionmt.run_report import Head, HeldOut, ReportContent, write_report
 from fashionmt.run_report.cards import SHEET
-from fashionmt.run_report.page import percent
 from tests.run_report.conftest import SPACES, held_out, random_head
 
 Make = Callable[..., ReportContent]
