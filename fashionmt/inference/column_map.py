@@ -7,6 +7,7 @@ from typing import Any
 from fashionmt.bundle import Bundle
 from fashionmt.config import PredictConfig
 from fashionmt.errors import UserError
+from fashionmt.inference.tag_table import schema
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,10 @@ def map_columns(config: PredictConfig, bundle: Bundle, found: Sequence[str]) -> 
     for column in columns.kept:
         if column not in found:
             raise UserError("keep_columns", f"no column {column!r}; found: {', '.join(found)}", "Name one of these")
+        if column in schema(bundle.spaces, ()).names:
+            raise UserError(
+                "keep_columns", f"{column!r} is a column of the tags themselves", "Rename it, or leave it out"
+            )
     return columns
 
 
