@@ -57,7 +57,16 @@ KEYS = {
     "provenance",
     "sha256",
 }
-OPTIONAL = {"confidence_maps", "shifts", "tabular", "taxonomy", "joint_temperature", "thresholds", "novelty"}
+OPTIONAL = {
+    "confidence_maps",
+    "shifts",
+    "tabular",
+    "taxonomy",
+    "joint_temperature",
+    "thresholds",
+    "novelty",
+    "train_counts",
+}
 """Left out where there is none."""
 MAX_DESCRIPTION = 50_000_000  # bytes
 
@@ -91,6 +100,8 @@ class Bundle:
     """From which confidence on answers are accepted; None: all are for review."""
     novelty: Novelty | None = None
     """What tells an item like none in training; None: nothing does."""
+    train_counts: dict[str, list[int]] = field(default_factory=dict)
+    """Attribute -> training items of each of its C classes; empty: not known."""
 
     @property
     def decoder(self) -> Decoder:
@@ -167,6 +178,8 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         described["thresholds"] = asdict(bundle.thresholds)
     if bundle.novelty is not None:
         described["novelty"] = asdict(bundle.novelty)
+    if bundle.train_counts:
+        described["train_counts"] = bundle.train_counts
     return described
 
 
@@ -233,6 +246,7 @@ def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
         tabular=tabular,
         thresholds=_thresholds(stored["thresholds"], classes) if "thresholds" in stored else None,
         novelty=_novelty(stored["novelty"]) if "novelty" in stored else None,
+        train_counts=_train_counts(stored.get("train_counts", {}), classes),
     )
 
 
@@ -278,6 +292,14 @@ def _threshold(name: str, stored: Mapping[str, Any]) -> Threshold:
     if not all(0 <= _number(f"the threshold of {name}", value) <= 1 for value in shares):
         raise ValueError(f"the threshold of {name}: {shares} are no shares")
     return threshold
+
+
+def _train_counts(stored: Mapping[str, Sequence[Any]], classes: Mapping[str, int]) -> dict[str, list[int]]:
+    _known("train_counts", stored, classes)
+    for name, counts in stored.items():
+        if len(counts) != classes[name] or any(type(count) is not int or count < 0 for count in counts):
+            raise ValueError(f"train_counts: {name} needs a number of items for each of its {classes[name]} classes")
+    return {name: list(counts) for name, counts in stored.items()}
 
 
 def _one_each(key: str, stored: Mapping[str, Any], classes: Mapping[str, int]) -> None:

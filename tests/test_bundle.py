@@ -103,6 +103,7 @@ DECIDED: Json = {
     ),
     "thresholds": Thresholds({"colour": Threshold(0.99, 2 / 3), "season": Threshold(0.9, None)}, Threshold(0.8, 0.1)),
     "novelty": Novelty({"text": -2 / 3}),
+    "train_counts": {"colour": [5, 0, 2, 9], "season": [1, 2, 3]},
 }
 """All that a bundle may have and need not."""
 
@@ -192,10 +193,11 @@ def test_it_comes_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
         ["thresholds"],
         ["confidence_maps"],
         ["novelty"],
+        ["train_counts"],
         list(DECIDED),
     ],
 )
-def test_what_decides_the_answers_comes_back_or_is_left_out(given: list[str], tmp_path: Path) -> None:
+def test_what_need_not_be_there_comes_back_or_is_left_out(given: list[str], tmp_path: Path) -> None:
     bundle = replace(_bundle("text", tmp_path), **{key: DECIDED[key] for key in given})
     save_bundle(bundle, tmp_path / "bundle")
     again = read_bundle(tmp_path / "bundle")
@@ -423,6 +425,14 @@ def test_a_temperature_that_is_no_positive_number_is_refused_by_name(saved: Path
 def test_a_shift_that_is_no_number_is_refused_by_name(saved: Path, value: object) -> None:
     _describe(saved, lambda d: d["shifts"]["season"].__setitem__(1, value))
     assert "a shift of season" in _refusal(saved)
+
+
+@pytest.mark.parametrize("value", [[1, 2], [1, 2, 3, 4], [1, 2, -1], [1, 2, 0.5], [1, 2, True], [1, 2, "3"], 3, None])
+def test_training_items_that_are_no_number_for_each_class_are_refused(saved: Path, value: object) -> None:
+    _describe(saved, lambda d: d["train_counts"].update(season=value))
+    _refusal(saved)
+    _describe(saved, lambda d: d["train_counts"].update(season=[1, 2, 3], cut=[1]))
+    assert "train_counts: 'cut' is no attribute" in _refusal(saved)
 
 
 @pytest.mark.parametrize(("key", "value"), [*(("m", value) for value in NOT_NUMBERS), ("a", -0.1), ("b", -2.0)])

@@ -57,6 +57,8 @@ class PredictConfig:
     """More rows than these in quarantine: the output is not called complete."""
     early_stop: bool = True
     """Stop where more than half of the first thousand rows have no tags, or no picture though one is named."""
+    summary: bool = True
+    """Write summary.html and review_queue.csv beside the tags: what was accepted, what has drifted, what to look at."""
     picture_missing: str = "use_title"
     """An item whose picture cannot be read: use_title, or quarantine."""
     allow_urls: bool = False

@@ -14,6 +14,7 @@ from fashionmt.inference.manifest import write_manifest
 from fashionmt.inference.part_files import Footer, PartFiles
 from fashionmt.inference.quarantine import read_records
 from fashionmt.inference.storage import publish, publishing, remove
+from fashionmt.inference.summary import write_summary
 from fashionmt.inference.tag_table import guarded, to_csv
 from fashionmt.inference.totals import sum_statistics
 
@@ -29,6 +30,7 @@ def finish(job: Job, footers: list[Footer], max_bad_fraction: float, speed: dict
     totals = sum_statistics(footer.statistics for footer in footers)
     quarantined = sum(totals["quarantined"].values())
     _write_quarantine(job)
+    write_summary(job, totals)
     rows = job.manifest.rows
     if quarantined > max_bad_fraction * rows:
         share = f"{quarantined} of {rows} rows are in quarantine, over {max_bad_fraction:.0%}"
@@ -43,10 +45,11 @@ def finish(job: Job, footers: list[Footer], max_bad_fraction: float, speed: dict
 
 
 def is_finished(job: Job) -> bool:
-    """Whether `_SUCCESS` says so of this very job, and the joined file is there."""
+    """Whether `_SUCCESS` says so of this very job, and the joined file and the summary are there where asked for."""
     if not job.success.is_file() or job.success.read_text().strip() != job.manifest.fingerprint:
         return False
-    return bool(job.manifest.totals) and (job.joined is None or job.joined.is_file())
+    asked = [file for file in (job.joined, job.summary) if file is not None]
+    return bool(job.manifest.totals) and all(file.is_file() for file in asked)
 
 
 def _write_quarantine(job: Job) -> None:

@@ -25,7 +25,8 @@ JOINED = (".csv", ".parquet")
 """Suffixes of an output that is one file."""
 SETUP_SECONDS = 300
 SUCCESS, QUARANTINE = "_SUCCESS", "quarantine.csv"
-WHOLE_FILES = (NAME, SUCCESS, QUARANTINE)
+SUMMARY, REVIEW_QUEUE = "summary.html", "review_queue.csv"
+WHOLE_FILES = (NAME, SUCCESS, QUARANTINE, SUMMARY, REVIEW_QUEUE)
 """Those that are not of one part."""
 
 
@@ -39,6 +40,8 @@ class Job:
     manifest: Manifest
     reader: ItemReader
     attributes: list[str]
+    summary: Path | None
+    """The page about the tags; None: none is asked for."""
 
     @property
     def parts(self) -> list[PartFiles]:
@@ -73,7 +76,8 @@ def open_job(config: PredictConfig, bundle: Bundle, digest: str) -> Job:
     if joined is not None and joined.exists() and not folder.is_dir() and not config.overwrite:
         raise _taken(joined, "is there already")
     manifest = _claim(folder, mark, config, settings, reader)
-    return Job(folder, joined, manifest, reader, list(bundle.spaces))
+    summary = folder / SUMMARY if config.summary else None
+    return Job(folder, joined, manifest, reader, list(bundle.spaces), summary)
 
 
 def _open_catalogue(config: PredictConfig, bundle: Bundle) -> tuple[Catalogue, TaggingColumns, str | None]:

@@ -33,6 +33,8 @@ def show_end(job: Job, totals: Mapping[str, Any]) -> None:
     _print(*total_lines(totals, job.reader.bundle.thresholds))
     if totals["quarantined"]:
         _print(f"what could not be tagged, and why: {job.folder / QUARANTINE}")
+    if job.summary is not None:
+        _print(f"what to look at: {job.summary}")
     _print(f"tags: {totals['tagged']} items in {job.joined or job.folder}")
 
 

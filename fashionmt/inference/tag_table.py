@@ -6,6 +6,7 @@ A attributes, R rows.
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow
@@ -128,6 +129,22 @@ def _flat(column: Any, kind: Any) -> Any:
     if pyarrow.types.is_string(kind):
         return pyarrow.array([guarded(cell) for cell in column.to_pylist()], pyarrow.string())
     return column
+
+
+def read_csv(path: Path, attributes: Sequence[str], columns: Sequence[str]) -> Any:
+    """These columns of what `to_csv` wrote, as a pyarrow table. Texts are guarded, as they stand there; lists too."""
+    kinds = {field.name: _read_as(field.type) for field in schema(attributes, ())}
+    return pyarrow.csv.read_csv(
+        path,
+        # A row that is longer than a block is refused: the file is one block.
+        pyarrow.csv.ReadOptions(block_size=min(path.stat().st_size + 1, 2**31 - 1)),
+        pyarrow.csv.ParseOptions(newlines_in_values=True),
+        pyarrow.csv.ConvertOptions(column_types=kinds, include_columns=columns),
+    )
+
+
+def _read_as(kind: Any) -> Any:
+    return pyarrow.string() if pyarrow.types.is_list(kind) else kind
 
 
 def guarded(text: str) -> str:

@@ -305,6 +305,7 @@ def evaluate(
         shifts={name: list(values) for name, values in decoder.shifts.items()},
         thresholds=thresholds,
         novelty=novelty,
+        train_counts={name: counts.tolist() for name, counts in class_counts(data).items()},
     )
     return bundle, {"validation": held_out, "test": test}
 

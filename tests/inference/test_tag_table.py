@@ -1,11 +1,12 @@
 """The columns of an output: exact in Parquet, the same and safe for spreadsheets in CSV."""
 
 import io
+from pathlib import Path
 
 import pandas as pd
 
 from fashionmt.inference import ItemTags, Tag
-from fashionmt.inference.tag_table import TaggedRow, build_table, to_csv
+from fashionmt.inference.tag_table import TaggedRow, build_table, read_csv, to_csv
 from fashionmt.problems import Code, Problem
 
 
@@ -68,3 +69,18 @@ def test_csv_holds_the_same_and_nothing_that_a_spreadsheet_would_run() -> None:
     assert read["colour"][0] == 'Red, "dark"'
     assert read["type_confidence"][0] == ""
     assert [part.count(b"\n") for part in (to_csv(table), to_csv(table, header=False))] == [9, 8]
+
+
+def test_what_a_csv_file_holds_exactly_is_read_back(tmp_path: Path) -> None:
+    table = build_table([row(2, "007"), row(7, 'a\n"b",', kept="x" * 2**21), row(8, "=1")], ["colour", "type"], ["k"])
+    (tmp_path / "part.csv").write_bytes(to_csv(table))
+    columns = ["row", "id", "colour_confidence", "type_confidence", "type_source", "review", "review_reasons"]
+    read = read_csv(tmp_path / "part.csv", ["colour", "type"], columns)
+    expected = table.select(columns).to_pylist()
+    expected[2]["id"] = "'=1"
+    assert read.to_pylist() == [each | {"review_reasons": "low_confidence:colour"} for each in expected]
+
+
+def test_a_csv_file_without_rows_is_read_back(tmp_path: Path) -> None:
+    (tmp_path / "part.csv").write_bytes(to_csv(build_table([], ["colour"], [])))
+    assert read_csv(tmp_path / "part.csv", ["colour"], ["row", "colour"]).to_pylist() == []
