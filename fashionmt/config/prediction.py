@@ -65,12 +65,18 @@ class PredictConfig:
     """Fetch pictures that are named by http(s) addresses."""
     picture_seconds: float = 10.0
     """At most so long for one picture from elsewhere."""
+    engine: str = "local"
+    """What makes the parts: local, this process; ray, the workers of Ray on this machine or a cluster. Either makes the
+    same ones, and goes on with the other's."""
+    ray_workers: int | None = None
+    """null: one for each GPU of the cluster, or for each core where it has none."""
     batch_size: int = 64
     precision: str = "32-true"
 
     def __post_init__(self) -> None:
         check_choice("precision", self.precision, ("32-true", "bf16-mixed"))
         check_choice("format", self.format, ("parquet", "csv"))
+        check_choice("engine", self.engine, ("local", "ray"))
         check_choice("stdin_format", self.stdin_format, ("csv", "tsv", "jsonl"))
         check_choice("picture_missing", self.picture_missing, ("use_title", "quarantine"))
         if self.retry is not None:
@@ -79,9 +85,13 @@ class PredictConfig:
         check_range("part_rows", self.part_rows, 1, 1e7)
         check_range("max_bad_fraction", self.max_bad_fraction, 0, 1)
         check_range("picture_seconds", self.picture_seconds, 0.001, 3600)
+        if self.ray_workers is not None:
+            check_range("ray_workers", self.ray_workers, 1, 1e5)
         self.shard_of()
         if self.catalogue is not None and not all(isinstance(name, str) for name in self.catalogues()):
             raise UserError("catalogue", "not a name, or a list of names", "Set catalogue=<file>")
+        if self.engine == "ray" and self.catalogue is not None and "-" in self.catalogues():
+            raise UserError("catalogue=-", "the workers of engine=ray cannot read it", "Write it to a file first")
 
     def shard_of(self) -> tuple[int, int]:
         """(which, of how many). Raises `UserError`."""

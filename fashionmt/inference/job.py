@@ -1,5 +1,6 @@
 """A tagging job: its inputs opened, its output folder claimed, its manifest written or read again."""
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,9 +60,41 @@ class Job:
         return self.folder / ".setup.lock"
 
 
+@dataclass(frozen=True)
+class _Inputs:
+    """What a job reads."""
+
+    reader: ItemReader
+    settings: dict[str, Any]
+    mark: str
+    """The job's fingerprint."""
+
+
 def open_job(config: PredictConfig, bundle: Bundle, digest: str) -> Job:
     """Open the inputs and claim the output folder. Raises `UserError` before anything is written where they do not fit;
     `TakenError` where the folder is another job's. `digest`: the bundle's."""
+    opened = _open_inputs(config, bundle, digest)
+    folder, joined = _places(config, opened.reader.catalogue.names, opened.mark)
+    if joined is not None and joined.exists() and not folder.is_dir() and not config.overwrite:
+        raise _taken(joined, "is there already")
+    manifest = _claim(folder, opened.mark, config, opened.settings, opened.reader)
+    summary = folder / SUMMARY if config.summary else None
+    return Job(folder, joined, manifest, opened.reader, list(bundle.spaces), summary)
+
+
+def join_job(config: PredictConfig, bundle: Bundle, digest: str, mark: str) -> Job:
+    """A job that another process has opened, maybe on another machine; nothing is written. `mark`: its fingerprint.
+    Raises `UserError` where the files are others here."""
+    opened = _open_inputs(config, bundle, digest)
+    folder, joined = _places(config, opened.reader.catalogue.names, mark)
+    manifest = read_manifest(folder)
+    if opened.mark != mark or manifest is None or manifest.fingerprint != mark:
+        wrong = f"on {socket.gethostname()} the bundle, the catalogue or the output is not the job's"
+        raise UserError(str(folder), wrong, "Have all machines see the same files under the same paths")
+    return Job(folder, joined, manifest, opened.reader, list(bundle.spaces), None)
+
+
+def _open_inputs(config: PredictConfig, bundle: Bundle, digest: str) -> _Inputs:
     catalogue, columns, images = _open_catalogue(config, bundle)
     limits = PictureLimits(
         max_bytes=int(bundle.preprocess.max_megabytes * 1e6),
@@ -70,14 +103,7 @@ def open_job(config: PredictConfig, bundle: Bundle, digest: str) -> Job:
     )
     reader = ItemReader(catalogue, columns, bundle, open_pictures(images, limits))
     settings = _settings(config, digest, columns, images)
-    digests = catalogue.digests()
-    mark = fingerprint(settings, digests)
-    folder, joined = _places(config, catalogue.names, mark)
-    if joined is not None and joined.exists() and not folder.is_dir() and not config.overwrite:
-        raise _taken(joined, "is there already")
-    manifest = _claim(folder, mark, config, settings, reader)
-    summary = folder / SUMMARY if config.summary else None
-    return Job(folder, joined, manifest, reader, list(bundle.spaces), summary)
+    return _Inputs(reader, settings, fingerprint(settings, catalogue.digests()))
 
 
 def _open_catalogue(config: PredictConfig, bundle: Bundle) -> tuple[Catalogue, TaggingColumns, str | None]:

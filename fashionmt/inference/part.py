@@ -1,4 +1,4 @@
-"""One part of a job: its rows are read, tagged in batches of its own, and counted. Nothing is written here.
+"""One part of a job: its rows are read, tagged in batches of its own, counted, and written.
 
 Batches do not cross parts, so a part comes out the same whether its job was interrupted or not.
 """
@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from fashionmt.config import PredictConfig
 from fashionmt.inference.answers import UNKNOWN
 from fashionmt.inference.catalogue_items import ItemReader, ReadItem
 from fashionmt.inference.engine import TaggingEngine
 from fashionmt.inference.items import Item, ItemTags
+from fashionmt.inference.job import Job
 from fashionmt.inference.manifest import Manifest
 from fashionmt.inference.part_files import Footer, PartFiles
 from fashionmt.inference.quarantine import Record
@@ -57,8 +59,24 @@ class PartResult:
         }
 
 
-Told = Callable[[ItemTags | Record], None]
-"""Hears of each row when it is done; what it raises ends the part."""
+@dataclass(frozen=True)
+class RowsDone:
+    """Rows that are through."""
+
+    rows: int = 0
+    quarantined: int = 0
+    bad: int = 0
+    """Those, and the ones whose picture could not be read."""
+
+
+Told = Callable[[RowsDone], None]
+"""Hears of rows when they are done, and of none while it has to wait; what it raises ends the work."""
+
+
+def make_part(engine: TaggingEngine, job: Job, config: PredictConfig, part: int, told: Told) -> Footer:
+    """Tag a part and put it on the disk. Raises as `tag_part`, and `ResourceError`."""
+    result = tag_part(engine, job.reader, job.manifest, part, config.picture_missing == "quarantine", told)
+    return write_part(job.parts[part], job.manifest, result, job.attributes)
 
 
 def tag_part(
@@ -75,13 +93,14 @@ def tag_part(
         while read and isinstance(record := read[0], Record):
             result.records.append(record)
             read.popleft()
-            told(record)
+            told(RowsDone(1, 1, 1))
 
     for tags in answers:
         settle_bad_rows()
         row = read.popleft()
         assert isinstance(row, ReadItem)  # the engine answers in order
-        told(result.add(row, tags, quarantine_pictures))
+        quarantined = isinstance(result.add(row, tags, quarantine_pictures), Record)
+        told(RowsDone(1, quarantined, quarantined or tags.picture_problem is not None))
     settle_bad_rows()
     return result
 

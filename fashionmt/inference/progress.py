@@ -6,6 +6,8 @@ import time
 
 from tqdm import tqdm
 
+from fashionmt.inference.part import RowsDone
+
 SECONDS = 30.0
 
 
@@ -17,11 +19,11 @@ class Progress:
         self.total, self.done, self.quarantined = total, 0, 0
         self._bar = tqdm(total=total, desc="tagging", unit=" rows", disable=not sys.stderr.isatty())
 
-    def row(self, quarantined: bool) -> None:
-        """One more."""
-        self.done += 1
-        self.quarantined += quarantined
-        self._bar.update()
+    def add(self, done: RowsDone) -> None:
+        """So many more."""
+        self.done += done.rows
+        self.quarantined += done.quarantined
+        self._bar.update(done.rows)
         now = time.monotonic()
         if now - self.told >= SECONDS:
             self.told = now

@@ -1,25 +1,28 @@
 """Tags a whole catalogue, part by part: what is there is kept, what is not is made, and the last one closes."""
 
+import importlib.util
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fashionmt.bundle import bundle_digest
+from fashionmt.bundle import bundle_digest, read_bundle
 from fashionmt.config import PredictConfig
 from fashionmt.errors import TakenError, TooManyBadError, UserError
-from fashionmt.inference.engine import TaggingEngine, load_bundle
 from fashionmt.inference.finish import finish, is_finished
 from fashionmt.inference.interrupt import heeding_signals
-from fashionmt.inference.items import ItemTags
 from fashionmt.inference.job import SETUP_SECONDS, Job, open_job
-from fashionmt.inference.part import tag_part, write_part
+from fashionmt.inference.local_parts import make_parts
+from fashionmt.inference.part import RowsDone, Told
 from fashionmt.inference.progress import Progress, peak_megabytes
-from fashionmt.inference.quarantine import Record
 from fashionmt.inference.show import show_begin, show_end
 from fashionmt.inference.storage import held, remove
 from fashionmt.paths import newest_bundle
 
 TRAININGS = Path("runs")
+Maker = Callable[[Job, PredictConfig, Sequence[int], Told], None]
+"""Makes parts of a job, and tells of their rows."""
 FIRST_ROWS = 1000
 """After so many rows it is asked whether the job is what was meant."""
 
@@ -33,18 +36,30 @@ def tag_catalogue(config: PredictConfig) -> dict[str, Any]:
     if bundle is None:
         wrong = f"none below {TRAININGS / 'train'}"
         raise UserError("bundle", wrong, "Train one with `python train.py`, or set bundle=<dir>")
-    engine = load_bundle(bundle, config.batch_size, config.precision)
-    job = open_job(config, engine.bundle, bundle_digest(bundle))
+    config = replace(config, bundle=str(bundle))
+    maker = _maker(config.engine)
+    job = open_job(config, read_bundle(bundle), bundle_digest(bundle))
     show_begin(job, bundle)
     which, count = config.shard_of()
     with held(job.folder / f".shard-{which}-of-{count}.lock", 0) as ours:
         if not ours:
             raise TakenError(f"output={job.folder}", "another process is at it", "Wait for it to end")
-        progress = _make_parts(job, engine, config, which, count)
+        progress = _make_parts(job, config, maker, which, count)
     return _close(job, config, progress)
 
 
-def _make_parts(job: Job, engine: TaggingEngine, config: PredictConfig, which: int, count: int) -> Progress:
+def _maker(engine: str) -> Maker:
+    """Raises `UserError` where its package is not there."""
+    if engine == "local":
+        return make_parts
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("engine=ray", "its package is not installed", "Run pip install 'fashionmt[ray]'")
+    from fashionmt.inference.ray_parts import make_parts_with_ray
+
+    return make_parts_with_ray
+
+
+def _make_parts(job: Job, config: PredictConfig, maker: Maker, which: int, count: int) -> Progress:
     """Make this shard's parts that are not there."""
     todo = [part for part in range(len(job.parts)) if part % count == which and _is_to_do(job, part, config.retry)]
     if todo or not is_finished(job):
@@ -53,15 +68,13 @@ def _make_parts(job: Job, engine: TaggingEngine, config: PredictConfig, which: i
     begin = Begin(config.early_stop)
     with heeding_signals() as heed, closing(progress):
 
-        def told(row: ItemTags | Record) -> None:
+        def told(done: RowsDone) -> None:
             heed()
-            progress.row(isinstance(row, Record))
-            begin.row(row)
+            progress.add(done)
+            begin.add(done)
 
-        for part in todo:
-            heed()
-            result = tag_part(engine, job.reader, job.manifest, part, config.picture_missing == "quarantine", told)
-            write_part(job.parts[part], job.manifest, result, job.attributes)
+        if todo:
+            maker(job, config, todo, told)
     return progress
 
 
@@ -76,12 +89,13 @@ class Begin:
     def __init__(self, stops: bool) -> None:
         self.stops, self.rows, self.bad = stops, 0, 0
 
-    def row(self, row: ItemTags | Record) -> None:
-        """Count one. Raises `TooManyBadError`."""
-        self.rows += 1
-        self.bad += isinstance(row, Record) or row.picture_problem is not None
-        if self.stops and self.rows == FIRST_ROWS and self.bad > FIRST_ROWS / 2:
-            wrong = f"of the first {FIRST_ROWS} rows {self.bad} have no tags, or no picture though they name one"
+    def add(self, done: RowsDone) -> None:
+        """Count them. Raises `TooManyBadError`."""
+        is_judged = self.rows >= FIRST_ROWS
+        self.rows += done.rows
+        self.bad += done.bad
+        if self.stops and not is_judged and self.rows >= FIRST_ROWS and self.bad > self.rows / 2:
+            wrong = f"of the first {self.rows} rows {self.bad} have no tags, or no picture though they name one"
             raise TooManyBadError("catalogue", wrong, "Is images= right? If all is as meant, set early_stop=false")
 
 

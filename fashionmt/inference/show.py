@@ -25,6 +25,11 @@ def show_begin(job: Job, bundle: Path) -> None:
     _print(f"bundle: {bundle}", f"output: {job.folder}, {len(manifest.parts)} parts")
 
 
+def show_workers(count: int, cores: int, with_gpu: bool) -> None:
+    """Who makes the parts."""
+    _print(f"engine: ray, workers: {count}, each with {cores} CPU{' and 1 GPU' if with_gpu else ''}")
+
+
 def show_end(job: Job, totals: Mapping[str, Any]) -> None:
     """The first rows, what became of all, and where it lies."""
     decides = job.reader.bundle.thresholds is not None
