@@ -41,11 +41,15 @@ class PredictConfig:
     """Keep what the catalogue says of an attribute already; false: the model answers."""
     keep_columns: list[str] = field(default_factory=list)
     """Of the catalogue, to go through to the output."""
+    embeddings: bool = False
+    """Write each item's embedding beside its tags."""
     output: str | None = None
     """A folder, or a .csv or .parquet file, whose parts then lie in <file>.parts; null: below runs/predict, by the
     catalogue's name and the job's fingerprint."""
     format: str = "parquet"
     """Of the parts: parquet or csv."""
+    finalize: bool = False
+    """Tag nothing: close an output whose parts are all there, as the last of the shards does."""
     overwrite: bool = False
     """Replace the output of another job."""
     part_rows: int = 4096

@@ -4,8 +4,10 @@ B items, C classes of an attribute.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -30,6 +32,8 @@ class Answer:
     """That all tags that were not given are right; None where all were."""
     accepted: bool
     reasons: tuple[str, ...]
+    embedding: npt.NDArray[np.float32] | None = field(default=None, compare=False)
+    """(D,), where it is asked for."""
 
 
 class Answerer:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,13 @@ class PreparedBatch:
 class TaggingEngine:
     """A bundle at work."""
 
-    def __init__(self, bundle: Bundle, batch_size: int = 64, precision: str = "32-true") -> None:
-        """`precision`: `32-true`, or `bf16-mixed` for speed where confidences may move in the third digit."""
+    def __init__(
+        self, bundle: Bundle, batch_size: int = 64, precision: str = "32-true", embeddings: bool = False
+    ) -> None:
+        """`precision`: `32-true`, or `bf16-mixed` for speed where confidences may move in the third digit.
+        `embeddings`: answers hold them."""
         self.bundle = bundle
+        self.embeddings = embeddings
         self.batch_size = batch_size
         self.bf16 = precision == "bf16-mixed"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -115,16 +119,29 @@ class TaggingEngine:
             # An item that could have been read by its picture alone is one with a bad picture.
             problem = picture or answer if answer is NOTHING_READ else answer
             return ItemTags(item.id, {}, inputs, picture, problem)
-        return ItemTags(item.id, answer.tags, inputs, picture, None, answer.confidence, answer.accepted, answer.reasons)
+        return ItemTags(
+            item.id,
+            answer.tags,
+            inputs,
+            picture,
+            None,
+            answer.confidence,
+            answer.accepted,
+            answer.reasons,
+            answer.embedding,
+        )
 
     def _forward(self, batch: Batch, prepared: PreparedBatch) -> list[Answer | Problem]:
         """Per item of the batch."""
         with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
-            output = self.bundle.tagger(batch.to(self.device)).logits
-        logits = {name: value.float().cpu() for name, value in output.items()}
+            output = self.bundle.tagger(batch.to(self.device))
+        logits = {name: value.float().cpu() for name, value in output.logits.items()}
         finite = torch.stack([value.isfinite().all(1) for value in logits.values()]).all(0).tolist()
         readable = {name: value.nan_to_num() for name, value in logits.items()}
         answers = self._answerer(readable, prepared.readable, self._unknown(readable, prepared))
+        if self.embeddings:
+            rows = output.embedding.float().cpu().numpy()
+            answers = [replace(answer, embedding=row) for answer, row in zip(answers, rows, strict=True)]
         return [answer if sound else NO_NUMBER for answer, sound in zip(answers, finite, strict=True)]
 
     def _unknown(self, logits: Mapping[str, Tensor], prepared: PreparedBatch) -> list[bool]:

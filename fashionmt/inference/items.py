@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from fashionmt.inference.pictures import PictureSource
@@ -79,3 +81,5 @@ class ItemTags:
     review_reasons: tuple[str, ...] = ()
     """Why a person should look: `unknown` (an item like none in training), `low_confidence:<attribute>`,
     `contradicts:<attribute>=<the model's answer>`, `unknown_value:<attribute>`; none where all is accepted."""
+    embedding: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """(D,), where the engine was asked for it: what the heads read."""

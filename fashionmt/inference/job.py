@@ -133,6 +133,7 @@ def _settings(config: PredictConfig, digest: str, columns: TaggingColumns, image
         "allow_urls": config.allow_urls,
         "picture_missing": config.picture_missing,
         "format": config.format,
+        "embeddings": config.embeddings,
         "part_rows": part_rows,
         "batch_size": config.batch_size,
         "precision": config.precision,

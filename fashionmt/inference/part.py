@@ -18,7 +18,7 @@ from fashionmt.inference.job import Job
 from fashionmt.inference.manifest import Manifest
 from fashionmt.inference.part_files import Footer, PartFiles
 from fashionmt.inference.quarantine import Record
-from fashionmt.inference.tag_table import TaggedRow, build_table
+from fashionmt.inference.tag_table import TaggedRow, build_embeddings, build_table
 
 
 @dataclass
@@ -118,5 +118,6 @@ def write_part(files: PartFiles, manifest: Manifest, result: PartResult, attribu
     rows = manifest.rows_of(result.part)
     kept = manifest.settings["columns"]["kept"]
     footer = Footer(manifest.fingerprint, result.part, rows.start, len(rows), result.statistics(), {})
-    files.write(footer, build_table(result.tagged, attributes, kept), result.records, None)
+    embeddings = build_embeddings(result.tagged) if manifest.settings["embeddings"] else None
+    files.write(footer, build_table(result.tagged, attributes, kept), result.records, embeddings)
     return footer

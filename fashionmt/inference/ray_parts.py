@@ -248,7 +248,7 @@ def _open(errand: Errand) -> tuple[TaggingEngine, Job, PredictConfig]:
         raise UserError(errand.folder, wrong, "Have all machines see the same files under the same paths") from error
     config = PredictConfig(**errand.config | {"columns": PredictColumnsConfig(**errand.config["columns"])})
     bundle = Path(str(config.bundle))
-    engine = TaggingEngine(read_bundle(bundle), config.batch_size, config.precision)
+    engine = TaggingEngine(read_bundle(bundle), config.batch_size, config.precision, config.embeddings)
     return engine, join_job(config, engine.bundle, bundle_digest(bundle), errand.fingerprint), config
 
 

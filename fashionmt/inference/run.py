@@ -41,11 +41,24 @@ def tag_catalogue(config: PredictConfig) -> dict[str, Any]:
     job = open_job(config, read_bundle(bundle), bundle_digest(bundle))
     show_begin(job, bundle)
     which, count = config.shard_of()
+    if config.finalize:
+        return _finalize(job, config)
     with held(job.folder / f".shard-{which}-of-{count}.lock", 0) as ours:
         if not ours:
             raise TakenError(f"output={job.folder}", "another process is at it", "Wait for it to end")
         progress = _make_parts(job, config, maker, which, count)
     return _close(job, config, progress)
+
+
+def _finalize(job: Job, config: PredictConfig) -> dict[str, Any]:
+    """Close the job, where that is all there is to do. Raises `UserError` where it is not."""
+    missing = [part for part in range(len(job.parts)) if _is_to_do(job, part, None)]
+    if missing:
+        named = ", ".join(str(part) for part in missing[:5]) + (", ..." if len(missing) > 5 else "")
+        wrong = f"{len(missing)} of {len(job.parts)} parts are missing ({named})"
+        raise UserError(f"output={job.folder}", wrong, "Make them first, by the same command without finalize=true")
+    with closing(Progress(0)) as progress:
+        return _close(job, config, progress)
 
 
 def _maker(engine: str) -> Maker:

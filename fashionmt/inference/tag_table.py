@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow
 import pyarrow.csv
 
@@ -78,6 +79,20 @@ def build_table(rows: Sequence[TaggedRow], attributes: Sequence[str], kept: Sequ
     }
     columns |= {name: [row.kept[i] for row in rows] for i, name in enumerate(kept)}
     return pyarrow.Table.from_pydict(columns, schema(attributes, kept))
+
+
+def build_embeddings(rows: Sequence[TaggedRow]) -> Any:
+    """A pyarrow table of R rows: row, id and embedding, D numbers of four bytes each; None where there are no rows."""
+    vectors = [row.tags.embedding for row in rows if row.tags.embedding is not None]
+    if not vectors:
+        return None
+    flat = pyarrow.array(np.concatenate(vectors), pyarrow.float32())
+    columns = {
+        "row": pyarrow.array([row.row for row in rows], pyarrow.int64()),
+        "id": pyarrow.array([row.tags.id for row in rows], pyarrow.string()),
+        "embedding": pyarrow.FixedSizeListArray.from_arrays(flat, len(vectors[0])),
+    }
+    return pyarrow.table(columns)
 
 
 def _of_attribute(name: str, tags: Sequence[Tag]) -> dict[str, list[Any]]:

@@ -1,12 +1,15 @@
 """A whole catalogue: every row is in the tags or in quarantine, whatever its columns are called and its files hold."""
 
 import gzip
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -17,7 +20,7 @@ from fashionmt.config import PredictColumnsConfig, PredictConfig
 from fashionmt.data.tabular import NumericColumn, TabularEncoder
 from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.errors import ExitCode, TakenError, TooManyBadError, UserError
-from fashionmt.inference import tag_catalogue
+from fashionmt.inference import Item, TaggingEngine, tag_catalogue
 from fashionmt.inference.quarantine import read_records
 from fashionmt.model import build_tagger
 
@@ -312,6 +315,52 @@ def test_shards_make_the_whole_together(catalogue: PredictConfig, tmp_path: Path
         done.append(tag_catalogue(catalogue))
     assert [(each["complete"], each.get("parts_missing", 0)) for each in done] == [(False, 2), (False, 1), (True, 0)]
     assert tags_in(catalogue.output).equals(whole)
+
+
+def test_finalize_closes_what_is_whole_and_names_what_is_not(catalogue: PredictConfig) -> None:
+    catalogue.shard = "0/2"
+    tag_catalogue(catalogue)
+    catalogue.finalize = True
+    with pytest.raises(UserError, match=r"1 of 3 parts are missing \(1\)"):
+        tag_catalogue(catalogue)
+    tag_catalogue(replace(catalogue, shard="1/2", finalize=False))
+    success = Path(str(catalogue.output)) / "_SUCCESS"
+    success.unlink()
+    done = tag_catalogue(catalogue)
+    assert (done["complete"], done["rows_done_now"]) == (True, 0)
+    assert success.is_file()
+
+
+# Read and written otherwise
+
+
+def test_embeddings_stand_beside_the_tags_row_by_row(catalogue: PredictConfig) -> None:
+    tag_catalogue(replace(catalogue, embeddings=True))
+    found = [pd.read_parquet(path) for path in sorted(Path(str(catalogue.output)).glob("embeddings-*"))]
+    beside = pd.concat(found, ignore_index=True)
+    assert beside[["row", "id"]].equals(tags_in(catalogue.output)[["row", "id"]])
+    vectors = np.stack(beside["embedding"].tolist())
+    assert vectors.dtype == np.float32
+    items = [Item("1e5", "Blue Shirt"), Item("007", None, Path(str(catalogue.images)) / "007.jpg")]
+    told = TaggingEngine(read_bundle(Path(str(catalogue.bundle))), embeddings=True).tag(items)
+    assert np.allclose(vectors[[1, 0]], np.stack([np.asarray(tags.embedding) for tags in told]), atol=1e-4)
+    with pytest.raises(TakenError):  # tags without embeddings are another job
+        tag_catalogue(catalogue)
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
+def test_the_standard_input_is_a_catalogue(
+    catalogue: PredictConfig, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {
+        "csv": "sku,name\n007,\n1e5,Blue Shirt\n",
+        "tsv": "sku\tname\n007\t\n1e5\tBlue Shirt\n",
+        "jsonl": '{"sku": "007", "name": ""}\n{"sku": "1e5", "name": "Blue Shirt"}\n',
+    }
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(texts[form].encode())))
+    done = tag_catalogue(replace(catalogue, catalogue="-", stdin_format=form))
+    assert done["tagged"] == 2
+    assert tags_in(catalogue.output)[["id", "inputs"]].to_numpy().tolist() == [["007", "image"], ["1e5", "text"]]
 
 
 # Deciding
