@@ -1,5 +1,6 @@
 """The wheel, installed elsewhere, runs from another folder."""
 
+import json
 import subprocess
 import sys
 import sysconfig
@@ -53,5 +54,7 @@ def test_its_commands_find_their_config(installed: Path, tmp_path: Path) -> None
 
 def test_it_tags_with_a_bundle(installed: Path, tmp_path: Path, trained: Path) -> None:
     told = run(installed, tmp_path, "fashionmt-predict", f"bundle={trained / 'bundle'}", "output=tags.parquet")
-    assert "59 items in tags.parquet" in told
+    summary = json.loads(told)
+    assert (summary["tagged"], summary["output"]) == (59, "tags.parquet")
     assert (tmp_path / "tags.parquet").is_file()
+    assert (tmp_path / "tags.parquet.parts/summary.html").is_file()

@@ -77,9 +77,8 @@ def main() -> None:
     """Every place, and each also with a crash while resuming."""
     config, stop, folder = json.loads(Path(sys.argv[1]).read_text()), HOWS[sys.argv[2]], Path(sys.argv[3])
     # Read once: the children, hundreds, have it from here.
-    engine = tagging.load_bundle(config["bundle"], config["batch_size"])
-    digest = tagging.bundle_digest(Path(config["bundle"]))
-    tagging.load_bundle, tagging.bundle_digest = lambda *_: engine, lambda _: digest  # type: ignore[assignment]
+    bundle, digest = tagging.read_bundle(Path(config["bundle"])), tagging.bundle_digest(Path(config["bundle"]))
+    tagging.read_bundle, tagging.bundle_digest = lambda _: bundle, lambda _: digest  # type: ignore[assignment]
     for place in range(1, MOST):
         config["output"] = str(folder / f"{place:03}")
         codes = [run(config, stop, place)]

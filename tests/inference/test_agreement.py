@@ -56,7 +56,7 @@ def test_the_reloaded_bundle_scores_what_training_wrote(
     again = score(answers["test"], data.spaces, bundle.decoder, bundle.thresholds)
     again["validation"] = score(answers["validation"], data.spaces, bundle.decoder, bundle.thresholds)
     assert close(again, {key: written[key] for key in again})
-    assert written.keys() - again.keys() == {"seconds", "resumed"}
+    assert written.keys() - again.keys() == {"seconds", "resumed", "unknown"}
     assert bundle.taxonomy == taxonomy_of(from_yaml(trained / "config.yaml").data, data)
 
 
@@ -64,7 +64,8 @@ def test_tagging_answers_and_accepts_what_evaluation_counts(
     bundle: Bundle, data: PreparedData, answers: dict[str, Answers], trained: Path
 ) -> None:
     heads = {name: Threshold(0.9, 0.5 + 0.08 * i) for i, name in enumerate(bundle.spaces)}
-    decided = replace(bundle, thresholds=Thresholds(heads, Threshold(0.8, 0.1)))
+    # Without its limits of unknown items: evaluation knows the thresholds alone.
+    decided = replace(bundle, thresholds=Thresholds(heads, Threshold(0.8, 0.1)), novelty=None)
     tagged = tag_test_items(decided, data, trained)
     decoded = decided.decoder(answers["test"].logits)
     scores = score(answers["test"], data.spaces, decided.decoder, decided.thresholds)
