@@ -68,7 +68,9 @@ def main() -> None:
 def train(folder: Path) -> Path:
     """A bundle of both inputs, as small as it can be."""
     command = [sys.executable, str(TOP / "train.py"), *SMALL, f"hydra.run.dir={folder / 'run'}"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": str(TOP)})
+    subprocess.run(
+        command, cwd=folder, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(TOP)}
+    )
     return folder / "run/bundle"
 
 
