@@ -22,9 +22,10 @@ TOP = Path(__file__).resolve().parents[2]
 SMALL = [
     "model.text.hidden_size=16",
     "model.text.layers=1",
-    "preprocess.height=16",
-    "preprocess.width=12",
+    "preprocess.height=24",
+    "preprocess.width=18",
     "trainer.max_epochs=1",
+    "trainer.precision=32-true",
     "report=false",
 ]
 WATCHED = """
