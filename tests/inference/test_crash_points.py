@@ -66,7 +66,12 @@ def read_output(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("how", "code", "form"),
-    [("crash", 137, "parquet"), ("crash", 137, "csv"), ("disk_full", 5, "parquet"), ("transient", 5, "parquet")],
+    [
+        ("crash", 137, "parquet"),
+        ("disk_full", 5, "parquet"),
+        pytest.param("crash", 137, "csv", marks=pytest.mark.slow),
+        pytest.param("transient", 5, "parquet", marks=pytest.mark.slow),
+    ],
 )
 def test_stopped_at_any_side_effect_a_job_comes_out_the_same(
     job: dict[str, Any], tmp_path: Path, how: str, code: int, form: str
