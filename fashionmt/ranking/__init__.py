@@ -1,0 +1,1 @@
+"""Rankings: how they are made and how good they are."""
