@@ -21,6 +21,7 @@ LAYERS = {
     "decoding": 2,
     "novelty": 2,
     "run_report": 1,
+    "similarity": 2,
     "data": 2,
     "model": 2,
     "bundle": 3,
