@@ -20,6 +20,7 @@ LAYERS = {
     "taxonomy": 1,
     "decoding": 2,
     "novelty": 2,
+    "ranking": 1,
     "run_report": 1,
     "similarity": 2,
     "data": 2,

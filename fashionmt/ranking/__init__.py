@@ -1,0 +1,5 @@
+"""Which items come first: exact search."""
+
+from fashionmt.ranking.topk import TopK, top_k, top_k_of_scores
+
+__all__ = ["TopK", "top_k", "top_k_of_scores"]

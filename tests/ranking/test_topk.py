@@ -1,0 +1,138 @@
+"""Exact search equals sorting every score, ties and all, however it is cut into blocks."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from fashionmt.ranking import TopK, top_k, top_k_of_scores
+
+
+def brute_force(
+    scores: np.ndarray, k: int, allowed: Tensor | None = None, excluded: list[Tensor] | None = None
+) -> list[list[tuple[float, int]]]:
+    """Sort (score down, row up), query by query."""
+    found = []
+    for i, of_query in enumerate(scores):
+        barred = set(excluded[i].tolist()) if excluded else set()
+        pairs = [
+            (-float(score), row)
+            for row, score in enumerate(of_query)
+            if row not in barred and (allowed is None or allowed[row])
+        ]
+        found.append([(-score, row) for score, row in sorted(pairs)[:k]])
+    return found
+
+
+def exact_scores(queries: Tensor, items: Tensor) -> np.ndarray:
+    return (queries.double() @ items.double().T).float().numpy()
+
+
+def as_lists(found: TopK) -> list[list[tuple[float, int]]]:
+    return [
+        [(score, row) for score, row in zip(scores, rows, strict=True) if row >= 0]
+        for scores, rows in zip(found.scores.tolist(), found.rows.tolist(), strict=True)
+    ]
+
+
+def drawn(seed: int, count: int, size: int, different: int | None = None) -> Tensor:
+    """Unit vectors, `different` of them, or all."""
+    generator = torch.Generator().manual_seed(seed)
+    vectors = normalize(torch.randn(different or count, size, generator=generator), dim=1)
+    return vectors[torch.randint(len(vectors), (count,), generator=generator)] if different else vectors
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    items=st.integers(1, 300),
+    queries=st.integers(1, 9),
+    size=st.sampled_from([1, 3, 16, 64]),
+    k=st.integers(1, 40),
+    different=st.sampled_from([None, 1, 4]),
+    block_rows=st.sampled_from([7, 64, 10_000]),
+    is_masked=st.booleans(),
+    has_excluded=st.booleans(),
+)
+def test_it_equals_sorting_every_score(
+    seed: int,
+    items: int,
+    queries: int,
+    size: int,
+    k: int,
+    different: int | None,
+    block_rows: int,
+    is_masked: bool,
+    has_excluded: bool,
+) -> None:
+    catalogue, asked = drawn(seed, items, size, different), drawn(seed + 1, queries, size)
+    generator = torch.Generator().manual_seed(seed)
+    allowed = torch.rand(items, generator=generator) < 0.6 if is_masked else None
+    excluded = [torch.randint(items, (5,), generator=generator) for _ in asked] if has_excluded else None
+    found = top_k(asked, catalogue, k, allowed, excluded, block_rows=block_rows)
+    assert as_lists(found) == brute_force(exact_scores(asked, catalogue), k, allowed, excluded)
+    assert (found.scores[found.rows < 0] == -torch.inf).all()
+
+
+def test_blocks_do_not_change_a_bit() -> None:
+    """Rows that are there many times over: their products may differ in the last bit from block to block."""
+    catalogue, asked = drawn(0, 3000, 200, 50), drawn(1, 70, 200)
+    whole = top_k(asked, catalogue, 25)
+    for rows in (3, 101, 1024):
+        cut = top_k(asked, catalogue, 25, block_rows=rows)
+        assert torch.equal(cut.rows, whole.rows)
+        assert torch.equal(cut.scores, whole.scores)
+    one_by_one = torch.cat([top_k(query[None], catalogue, 25).rows for query in asked])
+    assert torch.equal(one_by_one, whole.rows)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_constant_scorer_finds_the_first_rows(value: float) -> None:
+    catalogue = torch.full((5000, 8), value)
+    found = top_k(torch.ones(3, 8), catalogue, 10, block_rows=999)
+    assert found.rows.tolist() == [list(range(10))] * 3
+    assert top_k_of_scores(torch.full((3, 5000), value), 10).rows.tolist() == [list(range(10))] * 3
+
+
+def test_ties_at_the_boundary_go_to_the_lower_row() -> None:
+    scores = torch.tensor([[0.5, 0.9, 0.5, 0.5, 0.9, 0.1]])
+    assert top_k_of_scores(scores, 3).rows.tolist() == [[1, 4, 0]]
+    assert top_k(torch.ones(1, 1), scores.T.contiguous(), 3).rows.tolist() == [[1, 4, 0]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), items=st.integers(1, 400), k=st.integers(1, 20), steps=st.sampled_from([2, 50]))
+def test_given_scores_are_ranked_as_they_are(seed: int, items: int, k: int, steps: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randint(-steps, steps, (4, items), generator=generator) / steps
+    allowed = torch.rand(items, generator=generator) < 0.7
+    excluded = [torch.randint(items, (3,), generator=generator) for _ in scores]
+    found = top_k_of_scores(scores, k, allowed, excluded)
+    assert as_lists(found) == brute_force(scores.numpy(), k, allowed, excluded)
+
+
+def test_many_queries_go_in_batches() -> None:
+    catalogue, asked = drawn(2, 40, 4), drawn(3, 300_000, 4)
+    found = top_k(asked, catalogue, 1)
+    assert torch.equal(found.rows[:, 0], (asked.double() @ catalogue.double().T).float().argmax(1))
+
+
+def test_vectors_of_any_length() -> None:
+    catalogue = drawn(4, 500, 32) * torch.logspace(-3, 3, 500)[:, None]
+    asked = drawn(5, 6, 32) * 1000
+    assert as_lists(top_k(asked, catalogue, 12)) == brute_force(exact_scores(asked, catalogue), 12)
+
+
+def test_nothing_to_find() -> None:
+    found = top_k(torch.ones(2, 3), torch.zeros(0, 3), 4)
+    assert found.rows.tolist() == [[-1] * 4] * 2
+    assert top_k(torch.ones(0, 3), torch.ones(5, 3), 4).rows.shape == (0, 4)
+    barred = top_k(torch.ones(1, 3), torch.ones(5, 3), 4, torch.zeros(5, dtype=torch.bool))
+    assert barred.rows.tolist() == [[-1] * 4]
+    with pytest.raises(ValueError, match="at least one"):
+        top_k(torch.ones(1, 3), torch.ones(5, 3), 0)
+    with pytest.raises(ValueError, match="for 1 of 2"):
+        top_k(torch.ones(2, 3), torch.ones(5, 3), 1, excluded=[torch.tensor([1])])
