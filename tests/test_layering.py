@@ -23,6 +23,7 @@ LAYERS = {
     "novelty": 2,
     "ranking": 2,
     "run_report": 1,
+    "similarity": 2,
     "data": 2,
     "model": 2,
     "bundle": 3,
