@@ -1,8 +1,8 @@
 """The bundle: everything a trained tagger needs to tag, in one folder that can be handed on.
 
-`model.safetensors`, `bundle.json`, `tokenizer.json` (with a text tower), `ngrams.safetensors` (with a wide path) and
-`README.md`, the model card. No pickle, no code, and nothing is instantiated from a name inside it. A mismatch is an
-error, never a silent repair.
+`model.safetensors`, `bundle.json`, `tokenizer.json` (with a text tower), `ngrams.safetensors` (with a wide path),
+`similarity.safetensors` (with a similarity head) and `README.md`, the model card. No pickle, no code, and nothing is
+instantiated from a name inside it. A mismatch is an error, never a silent repair.
 """
 
 import hashlib
@@ -38,12 +38,13 @@ from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoder, Threshold
 from fashionmt.errors import UserError
 from fashionmt.model.tagger import Tagger, rebuild_tagger
 from fashionmt.novelty import Novelty
+from fashionmt.similarity import SimilarityHead, read_head, save_head
 from fashionmt.taxonomy import Taxonomy
 
 FORMAT = 3
 WEIGHTS, DESCRIPTION, CARD = "model.safetensors", "bundle.json", "README.md"
-TOKENIZER, NGRAMS = "tokenizer.json", "ngrams.safetensors"
-FILES = (WEIGHTS, TOKENIZER, NGRAMS)
+TOKENIZER, NGRAMS, SIMILARITY = "tokenizer.json", "ngrams.safetensors", "similarity.safetensors"
+FILES = (WEIGHTS, TOKENIZER, NGRAMS, SIMILARITY)
 PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".pickle", ".pkl", ".pt", ".pt2", ".pth"}
 KEYS = {
     "format",
@@ -66,6 +67,7 @@ OPTIONAL = {
     "thresholds",
     "novelty",
     "train_counts",
+    "similarity",
 }
 """Left out where there is none."""
 MAX_DESCRIPTION = 50_000_000  # bytes
@@ -102,6 +104,8 @@ class Bundle:
     """What tells an item like none in training; None: nothing does."""
     train_counts: dict[str, list[int]] = field(default_factory=dict)
     """Attribute -> training items of each of its C classes; empty: not known."""
+    similarity: SimilarityHead | None = None
+    """What items are compared by; None: the fused embedding itself."""
 
     @property
     def decoder(self) -> Decoder:
@@ -124,6 +128,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         (folder / TOKENIZER).write_text(bundle.titles.tokenizer.to_str(), encoding="utf-8")
     if (ngrams := bundle.titles.ngrams) is not None:
         safetensors.numpy.save_file({"hashes": ngrams.hashes, "idf": ngrams.idf}, folder / NGRAMS)
+    if bundle.similarity is not None:
+        save_head(bundle.similarity, folder / SIMILARITY)
     (folder / CARD).write_text(_model_card(bundle), encoding="utf-8")
     description = _describe(bundle)
     description["sha256"] = {DESCRIPTION: _description_digest(description)} | _digests(folder)
@@ -180,6 +186,9 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         described["novelty"] = asdict(bundle.novelty)
     if bundle.train_counts:
         described["train_counts"] = bundle.train_counts
+    if bundle.similarity is not None:
+        # Pairs: in another order they would name other columns, and the digest does not see the order of keys.
+        described["similarity"] = {"temperatures": [list(pair) for pair in bundle.similarity.temperatures.items()]}
     return described
 
 
@@ -247,6 +256,7 @@ def _rebuild(folder: Path, stored: dict[str, Any]) -> Bundle:
         thresholds=_thresholds(stored["thresholds"], classes) if "thresholds" in stored else None,
         novelty=_novelty(stored["novelty"]) if "novelty" in stored else None,
         train_counts=_train_counts(stored.get("train_counts", {}), classes),
+        similarity=_similarity(folder, stored["similarity"], tagger, classes) if "similarity" in stored else None,
     )
 
 
@@ -284,6 +294,14 @@ def _thresholds(stored: Mapping[str, Any], classes: Mapping[str, int]) -> Thresh
 
 def _novelty(stored: Mapping[str, Any]) -> Novelty:
     return Novelty({view: _number(f"the limit of {view}", value) for view, value in stored["limits"].items()})
+
+
+def _similarity(folder: Path, stored: Mapping[str, Any], tagger: Tagger, classes: Mapping[str, int]) -> SimilarityHead:
+    if not (folder / SIMILARITY).is_file():
+        raise ValueError(f"{SIMILARITY} is missing")
+    head = read_head(folder / SIMILARITY, dict(stored["temperatures"]))
+    head.check(tagger.fusion.size, classes)
+    return head
 
 
 def _threshold(name: str, stored: Mapping[str, Any]) -> Threshold:

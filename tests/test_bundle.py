@@ -39,6 +39,7 @@ from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoder, Threshold
 from fashionmt.errors import UserError
 from fashionmt.model import clip_tokenizer, pretrained_tokenizer
 from fashionmt.novelty import Novelty
+from fashionmt.similarity import SimilarityHead, item_vectors
 from fashionmt.taxonomy import Taxonomy
 
 _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
@@ -108,10 +109,17 @@ DECIDED: Json = {
 """All that a bundle may have and need not."""
 
 
+def _head(seed: int = 0) -> SimilarityHead:
+    """Of the tiny tagger's 16 features and the answers of both heads, the second one's first."""
+    draw = torch.Generator().manual_seed(seed)
+    weight, bias = torch.randn(5, 16 + 3 + 4, generator=draw), torch.randn(5, generator=draw)
+    return SimilarityHead(weight, bias, {"season": 0.5, "colour": 1 / 3})
+
+
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     """A bundle of a text tagger with a wide path: the fastest that has every file; and every optional key."""
-    save_bundle(replace(_bundle("wide", tmp_path), **DECIDED), tmp_path / "bundle")
+    save_bundle(replace(_bundle("wide", tmp_path), similarity=_head(), **DECIDED), tmp_path / "bundle")
     return tmp_path / "bundle"
 
 
@@ -210,6 +218,29 @@ def test_what_need_not_be_there_comes_back_or_is_left_out(given: list[str], tmp_
     assert torch.equal(said.item_confidence, expected.item_confidence)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_similarity_head_comes_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
+    bundle = _bundle(kind, tmp_path)
+    head = SimilarityHead(torch.randn(5, bundle.tagger.fusion.size + 7), torch.randn(5), {"season": 0.1, "colour": 2.0})
+    save_bundle(replace(bundle, similarity=head), tmp_path / "bundle")
+    again = read_bundle(tmp_path / "bundle").similarity
+    assert again is not None
+    assert torch.equal(again.weight, head.weight)
+    assert torch.equal(again.bias, head.bias)
+    assert list(again.temperatures.items()) == list(head.temperatures.items())
+    batch = random_batch()
+    batch.token_ids %= len(WORDS)
+    with torch.no_grad():
+        output = bundle.tagger(batch)
+        assert torch.equal(item_vectors(again, output), item_vectors(head, output))
+
+
+def test_a_bundle_without_a_similarity_head_has_none(tmp_path: Path) -> None:
+    save_bundle(_bundle("text", tmp_path), tmp_path / "bundle")
+    assert not (tmp_path / "bundle/similarity.safetensors").exists()
+    assert read_bundle(tmp_path / "bundle").similarity is None
+
+
 def test_the_decoder_is_made_of_all_its_parts(saved: Path) -> None:
     assert read_bundle(saved).decoder == Decoder(
         {"colour": 1.5, "season": 0.1 + 0.2},
@@ -222,13 +253,15 @@ def test_the_decoder_is_made_of_all_its_parts(saved: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["both", "image", "pretrained", "clip", "towers"])
 def test_what_was_read_is_written_as_the_same_bytes(kind: str, tmp_path: Path) -> None:
-    save_bundle(replace(_bundle(kind, tmp_path), **DECIDED), tmp_path / "first")
+    bundle = replace(_bundle(kind, tmp_path), **DECIDED)
+    head = SimilarityHead(torch.randn(5, bundle.tagger.fusion.size), torch.randn(5))
+    save_bundle(replace(bundle, similarity=head), tmp_path / "first")
     save_bundle(read_bundle(tmp_path / "first"), tmp_path / "second")
     first = {path.name: path.read_bytes() for path in (tmp_path / "first").iterdir()}
     assert {path.name: path.read_bytes() for path in (tmp_path / "second").iterdir()} == first
     titles = {"tokenizer.json"} if kind != "image" else set()
     titles |= {"ngrams.safetensors"} if kind in ("wide", "tfidf") else set()
-    assert first.keys() == {"model.safetensors", "bundle.json", "README.md"} | titles
+    assert first.keys() == {"model.safetensors", "bundle.json", "similarity.safetensors", "README.md"} | titles
 
 
 @pytest.mark.parametrize("kind", ["clip", "towers"])
@@ -297,18 +330,20 @@ def test_a_bundle_is_never_written_over(saved: Path, tmp_path: Path) -> None:
 
 # Not whole
 
+FILES = ("model.safetensors", "tokenizer.json", "ngrams.safetensors", "similarity.safetensors", "bundle.json")
+
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert "no such folder" in _refusal(tmp_path / "gone")
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "ngrams.safetensors", "bundle.json"])
+@pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_refused_by_name(saved: Path, name: str) -> None:
     (saved / name).unlink()
     assert name in _refusal(saved)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "ngrams.safetensors", "bundle.json"])
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
 def test_a_truncated_file_is_refused_by_name(saved: Path, name: str, kept: float) -> None:
     content = (saved / name).read_bytes()
@@ -316,7 +351,7 @@ def test_a_truncated_file_is_refused_by_name(saved: Path, name: str, kept: float
     assert name in _refusal(saved)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "ngrams.safetensors"])
+@pytest.mark.parametrize("name", FILES[:-1])
 def test_one_changed_byte_is_refused(saved: Path, name: str) -> None:
     content = bytearray((saved / name).read_bytes())
     content[-3] ^= 1
@@ -476,6 +511,50 @@ def test_a_threshold_that_is_no_share_is_refused_by_name(saved: Path, key: str, 
 def test_what_decides_the_answers_must_fit_the_tagger(saved: Path, change: Callable[[Json], Any], told: str) -> None:
     _describe(saved, change)
     assert told in _refusal(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda stored: stored.pop("bias"), "weight"),
+        (lambda stored: stored.update(code=torch.zeros(1)), "code"),
+        (lambda stored: stored.update(bias=torch.zeros(4)), "no linear map"),
+        (lambda stored: stored.update(weight=torch.zeros(23)), "no linear map"),
+        (lambda stored: stored.update(weight=torch.zeros(0, 23), bias=torch.zeros(0)), "no linear map"),
+        (lambda stored: stored.update(weight=torch.zeros(5, 22)), "reads 22 numbers, and the tagger says 23"),
+        (lambda stored: stored.update(weight=torch.zeros(5, 23).double()), "weight is not of finite float32"),
+        (lambda stored: stored["bias"].__setitem__(3, float("nan")), "bias is not of finite float32"),
+        (lambda stored: stored["weight"].__setitem__((1, 2), float("inf")), "weight is not of finite float32"),
+    ],
+)
+def test_a_similarity_head_that_is_none_is_refused(
+    saved: Path, change: Callable[[dict[str, torch.Tensor]], Any], told: str
+) -> None:
+    stored = load_file(saved / "similarity.safetensors")
+    change(stored)
+    save_file(stored, saved / "similarity.safetensors")
+    _replace_file(saved, "similarity.safetensors", (saved / "similarity.safetensors").read_bytes())
+    assert told in _refusal(saved)
+
+
+@pytest.mark.parametrize(
+    ("temperatures", "told"),
+    [
+        ([["cut", 1.0]], "'cut' is no attribute"),
+        ([["season", 1.0]], "reads 23 numbers, and the tagger says 19"),
+        *(([["season", value], ["colour", 1.0]], "the temperature of season") for value in [*NOT_NUMBERS, 0, -1.0]),
+        (7, "not iterable"),
+    ],
+)
+def test_a_similarity_head_must_fit_the_tagger(saved: Path, temperatures: object, told: str) -> None:
+    _describe(saved, lambda d: d["similarity"].update(temperatures=temperatures))
+    assert told in _refusal(saved)
+
+
+def test_a_similarity_head_that_is_neither_listed_nor_there_is_refused(saved: Path) -> None:
+    (saved / "similarity.safetensors").unlink()
+    _describe(saved, lambda d: d["sha256"].pop("similarity.safetensors"))
+    assert "similarity.safetensors is missing" in _refusal(saved)
 
 
 # Not safe

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from fashionmt.benchmark.bootstrap import Bootstrap, Estimate, Statistic, mean_of, over_seeds
 from fashionmt.benchmark.folder import RowFolder
 from fashionmt.benchmark.metrics import TITLE_NAMES, accuracy, exact_match, macro_f1
 from fashionmt.benchmark.predictions import attributes_of
+from fashionmt.bootstrap import Bootstrap, Estimate, Statistic, mean_of, over_seeds
 from fashionmt.config.checks import check_choice
 from fashionmt.errors import UserError
 

@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from sklearn.metrics import precision_recall_fscore_support
 
-from fashionmt.benchmark.bootstrap import Bootstrap, Floats, Statistic, over_seeds
 from fashionmt.benchmark.predictions import attributes_of
+from fashionmt.bootstrap import Bootstrap, Floats, Statistic, over_seeds
 from fashionmt.decoding import Threshold
 from fashionmt.training.calibration import calibration_error
 

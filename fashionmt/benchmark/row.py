@@ -17,12 +17,12 @@ import torch
 
 import fashionmt
 from fashionmt.benchmark.baselines import Classifier, fit_baseline, read_items
-from fashionmt.benchmark.bootstrap import LEVEL
 from fashionmt.benchmark.folder import FORMAT, RowFolder
 from fashionmt.benchmark.metrics import Answers, score_view
 from fashionmt.benchmark.predictions import Answered, Tabulator, save_predictions
 from fashionmt.benchmark.table import write_tables
 from fashionmt.benchmark.views import view_items, view_rows, view_titles, views_of
+from fashionmt.bootstrap import LEVEL
 from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.config import BenchmarkConfig, TrainConfig
 from fashionmt.data import CatalogueDataset, PreparedData

@@ -1,4 +1,4 @@
-"""Which items come first: exact search."""
+"""Rankings: exact search, and how good what it finds is."""
 
 from fashionmt.ranking.topk import TopK, top_k, top_k_of_scores
 

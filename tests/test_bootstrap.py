@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from fashionmt.benchmark.bootstrap import Bootstrap, Statistic, mean_of, over_seeds
+from fashionmt.bootstrap import Bootstrap, Statistic, mean_of, over_seeds
 
 DRAW = np.random.default_rng(3)
 COUNT = 60
