@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from fashionmt.batch import Batch
-from fashionmt.bundle import Bundle, read_bundle
+from fashionmt.bundle import Bundle, bundle_digest, read_bundle
 from fashionmt.data.dataset import make_batch
 from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit, read_encoded, upright_rgb
 from fashionmt.data.tabular import TabularArrays
@@ -24,7 +24,10 @@ from fashionmt.data.titles import EncodedTitles
 from fashionmt.inference.answers import Answer, Answerer
 from fashionmt.inference.items import Item, ItemTags, Picture, StoredPicture
 from fashionmt.inference.pictures import PictureRefused
+from fashionmt.inference.similar import Query, SimilarItems, Wanted, find_similar
+from fashionmt.item_index import BundleMark, ItemIndex, check_bundle
 from fashionmt.problems import Code, Problem
+from fashionmt.similarity import item_vectors
 
 READS = ("image", "text")
 NOTHING_READ = Problem(Code.NOTHING_TO_READ, "neither a picture nor a title that the model can read")
@@ -54,12 +57,18 @@ class TaggingEngine:
     """A bundle at work."""
 
     def __init__(
-        self, bundle: Bundle, batch_size: int = 64, precision: str = "32-true", embeddings: bool = False
+        self,
+        bundle: Bundle,
+        batch_size: int = 64,
+        precision: str = "32-true",
+        embeddings: bool = False,
+        vectors: bool = False,
     ) -> None:
         """`precision`: `32-true`, or `bf16-mixed` for speed where confidences may move in the third digit.
-        `embeddings`: answers hold them."""
+        `embeddings`, `vectors`: answers hold them."""
         self.bundle = bundle
-        self.embeddings = embeddings
+        self.mark: BundleMark | None = None
+        self.embeddings, self.vectors = embeddings, vectors
         self.batch_size = batch_size
         self.bf16 = precision == "bf16-mixed"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -92,6 +101,36 @@ class TaggingEngine:
 
     def _prepare_and_answer(self, items: list[Item]) -> list[ItemTags]:
         return self.answer(self.prepare(items))
+
+    def similar(
+        self,
+        index: ItemIndex,
+        *,
+        id: str | None = None,
+        image: Picture | None = None,
+        words: str | None = None,
+        item: Item | Mapping[str, Any] | None = None,
+        image_weight: float = 0.5,
+        images: str | None = None,
+        **wanted: Any,
+    ) -> SimilarItems:
+        """The items of an index most like one of its items, or a picture, words or both, or an item as `tag` takes it.
+
+        `image_weight`: of the picture beside words. `images`: where the index's pictures lie now. `wanted`: fields of
+        `Wanted`. Raises `UserError` where the query cannot be read or the index is another bundle's.
+        """
+        if self.mark is not None:
+            check_bundle(index.folder, index.description, self.mark)
+        whole = item if isinstance(item, Item) or item is None else Item(**item)
+        query = Query(id, image, words, whole, image_weight)
+        return find_similar(self.with_vectors().tag, index, query, Wanted(**wanted), images)
+
+    def with_vectors(self) -> "TaggingEngine":
+        """The same, whose answers hold vectors."""
+        if self.vectors:
+            return self
+        precision = "bf16-mixed" if self.bf16 else "32-true"
+        return TaggingEngine(self.bundle, self.batch_size, precision, self.embeddings, vectors=True)
 
     def prepare(self, items: list[Item]) -> PreparedBatch:
         """Decode and tokenise."""
@@ -138,6 +177,7 @@ class TaggingEngine:
             answer.accepted,
             answer.reasons,
             answer.embedding,
+            answer.vector,
         )
 
     def _forward(self, batch: Batch, prepared: PreparedBatch) -> list[Answer | Problem]:
@@ -151,6 +191,9 @@ class TaggingEngine:
         if self.embeddings:
             rows = output.embedding.float().cpu().numpy()
             answers = [replace(answer, embedding=row) for answer, row in zip(answers, rows, strict=True)]
+        if self.vectors:
+            rows = item_vectors(self.bundle.similarity, output).cpu().numpy()
+            answers = [replace(answer, vector=row) for answer, row in zip(answers, rows, strict=True)]
         return [answer if sound else NO_NUMBER for answer, sound in zip(answers, finite, strict=True)]
 
     def _unknown(self, logits: Mapping[str, Tensor], prepared: PreparedBatch) -> list[bool]:
@@ -215,4 +258,6 @@ def _threads(count: int) -> Iterator[tuple[ThreadPoolExecutor, int]]:
 
 def load_bundle(folder: str | Path, batch_size: int = 64, precision: str = "32-true") -> TaggingEngine:
     """A bundle, ready to tag. Raises `fashionmt.errors.UserError` where it is not whole, safe and known."""
-    return TaggingEngine(read_bundle(Path(folder)), batch_size, precision)
+    engine = TaggingEngine(read_bundle(Path(folder)), batch_size, precision)
+    engine.mark = BundleMark(str(folder), bundle_digest(Path(folder)))
+    return engine
