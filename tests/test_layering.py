@@ -34,6 +34,7 @@ LAYERS = {
     "hydra_bridge": 4,
     "benchmark": 5,
     "similar": 5,
+    "export": 5,
     "sweep": 5,
     "cli": 6,
 }
@@ -44,6 +45,9 @@ DOORS = {
     "hydra": ("hydra_bridge.py", "cli.py"),
     "hydra_plugins": ("sweep/study_sweeper.py",),
     "ray": ("inference/ray_parts.py",),
+    "onnx": (),
+    "onnxruntime": ("inference/runtimes/onnx_runtime.py", "export/quantise.py"),
+    "openvino": ("inference/runtimes/openvino_runtime.py",),
     "omegaconf": ("hydra_bridge.py", "cli.py"),
     "optuna": ("sweep/study.py", "sweep/study_sweeper.py"),
     "wandb": ("training/wandb_run.py",),

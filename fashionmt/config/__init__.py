@@ -14,6 +14,7 @@ from fashionmt.config.data import (
     PreprocessConfig,
     SplitConfig,
 )
+from fashionmt.config.export import ExportConfig
 from fashionmt.config.model import (
     ClipConfig,
     FusionConfig,
@@ -45,6 +46,7 @@ __all__ = [
     "ColumnsConfig",
     "ContrastConfig",
     "DataConfig",
+    "ExportConfig",
     "FusionConfig",
     "ImageTowerConfig",
     "LossConfig",
