@@ -43,6 +43,7 @@ DOORS = {
     "lightning": (),
     "hydra": ("hydra_bridge.py", "cli.py"),
     "hydra_plugins": ("sweep/study_sweeper.py",),
+    "faiss": ("item_index/approximate.py",),
     "ray": ("inference/ray_parts.py",),
     "omegaconf": ("hydra_bridge.py", "cli.py"),
     "optuna": ("sweep/study.py", "sweep/study_sweeper.py"),
