@@ -24,7 +24,7 @@ from torch import Tensor
 
 from fashionmt.errors import UserError
 from fashionmt.item_index.description import Approximate, Description, checked_bytes, damaged
-from fashionmt.ranking import TopK, top_k
+from fashionmt.ranking import top_k
 from fashionmt.storage import publish
 
 AT = 10
@@ -60,17 +60,6 @@ class ApproximateSearch:
             self._index.nprobe = probes
         found: Lists = self._index.search(np.ascontiguousarray(queries), k)[1]
         return found
-
-
-def top_k_of_candidates(queries: Tensor, items: Tensor, candidates: Lists, k: int) -> TopK:
-    """As `ranking.top_k`, among the candidates of each query: int64 (Q, n), -1 for none."""
-    found = TopK(torch.full((len(queries), k), -torch.inf), torch.full((len(queries), k), -1))
-    for i, row in enumerate(candidates):
-        rows = torch.from_numpy(np.sort(row[row >= 0]))
-        best = top_k(queries[i : i + 1], items[rows], k)
-        kept = best.rows[0] >= 0
-        found.scores[i, kept], found.rows[i, kept] = best.scores[0, kept], rows[best.rows[0, kept]]
-    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,11 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fashionmt.item_index.approximate import top_k_of_candidates
 from fashionmt.item_index.diversity import mmr
 from fashionmt.item_index.filters import Mask
 from fashionmt.item_index.index import ItemIndex
-from fashionmt.ranking import top_k
+from fashionmt.ranking import top_k, top_k_among
 
 POOL = 10
 """Of so many times k nearest items MMR chooses."""
@@ -74,7 +73,7 @@ def _nearest(
     else:
         for each, own in zip(candidates, excluded, strict=True):
             each[np.isin(each, own)] = -1
-        found = top_k_of_candidates(queries, index.vectors, candidates, k)
+        found = top_k_among(queries, index.vectors, torch.from_numpy(candidates), k)
     rows, scores = found.rows.numpy(), found.scores.numpy()
     return [Ranked(row[row >= 0], score[row >= 0]) for row, score in zip(rows, scores, strict=True)]
 

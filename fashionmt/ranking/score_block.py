@@ -10,8 +10,8 @@ from torch import Tensor
 
 BATCH = 128
 """Queries at once: more would be no faster, and take more memory."""
-CHUNK = 2048
-"""Items at once: their 1 MB of scores are in the cache still when they are looked through."""
+CHUNK = 262_144
+"""Scores at once, 1 MB: they are in the cache still when they are looked through."""
 GROUP = 32
 """Items whose best score alone is looked at first."""
 
@@ -24,7 +24,7 @@ class ScoreBlock:
         group = GROUP
         while group > 1 and items < 4 * k * group:
             group //= 2
-        chunk = min(CHUNK, -(-items // group) * group)
+        chunk = min(CHUNK // max(1, queries) // group, -(-items // group)) * group
         chunks = -(-items // chunk) if items else 0
         # A group is every `chunk // group`-th item of its chunk, so that neighbours in memory are compared at once.
         self._scores = torch.empty(queries, chunks, group, chunk // group)

@@ -20,7 +20,6 @@ from fashionmt.errors import TooManyBadError, UserError
 from fashionmt.inference import Item, TaggingEngine
 from fashionmt.inference import run as tagging
 from fashionmt.item_index import ItemIndex, load_index
-from fashionmt.paths import cache_dir
 from fashionmt.similar import find, make_index
 from tests.tiny import one_thread
 
@@ -28,20 +27,42 @@ _one_thread = pytest.fixture(autouse=True)(one_thread)
 ROWS = 60
 
 
-@pytest.fixture
-def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Path) -> PredictConfig:
-    """Sixty items of the sample, every third in stock, in a folder of their own."""
-    monkeypatch.chdir(tmp_path)
-    drawn = sample_catalogue(cache_dir())
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, cache: Path, trained: Path) -> Path:
+    """A folder with sixty items of the sample, every third in stock, and their index."""
+    folder = tmp_path_factory.mktemp("home")
+    drawn = sample_catalogue(cache)
     table = pd.read_csv(drawn.catalogue, on_bad_lines="skip", dtype=str, keep_default_na=False)
     table = table[[(drawn.images / f"{item}.jpg").is_file() for item in table["id"]]].head(ROWS)
     table["stock"] = ["yes" if i % 3 == 0 else "no" for i in range(len(table))]
-    table.to_csv("items.csv", index=False)
+    table.to_csv(folder / "items.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_index(config_of(trained, drawn.images))
+    return folder
+
+
+@pytest.fixture
+def catalogue(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Path, cache: Path) -> PredictConfig:
+    """The command that made the index, in a folder without it."""
+    shutil.copy(home / "items.csv", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return config_of(trained, sample_catalogue(cache).images)
+
+
+@pytest.fixture
+def made(catalogue: PredictConfig, home: Path) -> ItemIndex:
+    """A copy of the index, in the current folder."""
+    shutil.copytree(home / "index", "index")
+    return load_index("index")
+
+
+def config_of(trained: Path, images: Path) -> PredictConfig:
     return PredictConfig(
         task="index",
         bundle=str(trained / "bundle"),
         catalogue="items.csv",
-        images=str(drawn.images),
+        images=str(images),
         output="index",
         keep_columns=["stock"],
         part_rows=16,
@@ -49,12 +70,6 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Path) ->
         given=False,
         summary=False,
     )
-
-
-@pytest.fixture
-def made(catalogue: PredictConfig) -> ItemIndex:
-    make_index(catalogue)
-    return load_index("index")
 
 
 def ask(config: PredictConfig, **query: Any) -> dict[str, Any]:
@@ -191,7 +206,8 @@ def test_a_sheet_shows_the_pictures(catalogue: PredictConfig, made: ItemIndex) -
     page = Path("deep/sheet.html").read_text()
     assert page.count("data:image/jpeg") == 6
     assert "no file" not in page
-    assert "http" not in page
+    assert "http:" not in page
+    assert "https:" not in page
 
 
 def test_items_of_a_file_as_queries(catalogue: PredictConfig, made: ItemIndex) -> None:
@@ -285,7 +301,7 @@ def test_another_bundles_index_is_refused(catalogue: PredictConfig, made: ItemIn
         lambda: make_index(replace(catalogue, bundle=str(other))),
         lambda: fashionmt.load_bundle(other).similar(made, id=made.ids[0]),
     ):
-        with pytest.raises(UserError, match="holds vectors of the bundle .* and this is .*other"):
+        with pytest.raises(UserError, match=r"holds vectors of the bundle .* and this is .*other"):
             tried()
 
 
