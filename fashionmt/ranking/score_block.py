@@ -51,17 +51,21 @@ class ScoreBlock:
         count = queries.stop - queries.start
         starts = range(rows.start, rows.stop, self._chunk)
         self._first, self._used = rows.start, (count, len(starts))
-        flat = self._scores.flatten(2)
+        of_chunk = self._scores[:count].flatten(2).unbind(1)
+        grouped, largest = self._scores[:count].unbind(1), self._largest[:count].unbind(1)
         for number, start in enumerate(starts):
             chunk = slice(start, min(start + self._chunk, rows.stop))
-            scores, width = flat[:count, number], chunk.stop - start
-            write(queries, chunk, scores[:, :width])
-            scores[:, width:] = -torch.inf
+            scores, width = of_chunk[number], chunk.stop - start
+            if width == self._chunk:
+                write(queries, chunk, scores)
+            else:
+                write(queries, chunk, scores[:, :width])
+                scores[:, width:] = -torch.inf
             if allowed is not None:
                 scores[:, :width].masked_fill_(~allowed[chunk], -torch.inf)
             if barred.numel():
                 _bar(scores, queries, chunk, barred)
-            torch.amax(self._scores[:count, number], 1, out=self._largest[:count, number])
+            torch.amax(grouped[number], 1, out=largest[number])
 
     def candidates(self, k: int, least: Tensor, margin: Tensor) -> tuple[Tensor, Tensor]:
         """(query, row) of the scores that may be among the k best, int64 (P,) each, by query and then by row; queries
