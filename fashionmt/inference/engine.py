@@ -1,10 +1,10 @@
-"""Tags items with a bundle: the next batch is decoded and tokenised while the model works on this one."""
+"""Tags items with a bundle: batches side by side, one a core, or the next ones prepared while a GPU works on one."""
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,8 @@ from fashionmt.similarity import item_vectors
 READS = ("image", "text")
 NOTHING_READ = Problem(Code.NOTHING_TO_READ, "neither a picture nor a title that the model can read")
 NO_NUMBER = Problem(Code.MODEL_NONFINITE, "the model's answer is no finite number")
-AHEAD = 2  # batches prepared in advance: enough to hide a slow one, little enough to hold in memory
+AHEAD = 2
+"""Batches in waiting besides those in work: enough to hide a slow one, little enough to hold in memory."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,27 @@ class TaggingEngine:
         return list(self.stream(item if isinstance(item, Item) else Item(**item) for item in items))
 
     def stream(self, items: Iterable[Item]) -> Iterator[ItemTags]:
-        """As `tag`, but lazily: a catalogue of any size in bounded memory."""
+        """As `tag`, but lazily: a catalogue of any size in bounded memory.
+
+        On the CPU each thread takes a batch from the pictures' bytes to the answers, on one core: two that share each
+        operation wait for each other whenever one of them has also a picture to decode.
+        """
+        on_cpu = self.device.type == "cpu"
         source = iter(items)
-        # One thread reads, decodes and tokenises, all of which frees the interpreter or is short beside the model.
-        with ThreadPoolExecutor(1) as pool:
-            waiting = deque(pool.submit(self._prepare_next, source) for _ in range(AHEAD))
-            while (prepared := waiting.popleft().result()) is not None:
-                waiting.append(pool.submit(self._prepare_next, source))
-                yield from self.answer(prepared)
+        with _threads(torch.get_num_threads()) as (pool, count):
+            waiting: deque[Future[PreparedBatch | list[ItemTags]]] = deque()
+            work: Callable[[list[Item]], PreparedBatch | list[ItemTags]]
+            work = self._prepare_and_answer if on_cpu else self.prepare
+            while True:
+                while len(waiting) < count + AHEAD and (batch := list(itertools.islice(source, self.batch_size))):
+                    waiting.append(pool.submit(work, batch))
+                if not waiting:
+                    return
+                done = waiting.popleft().result()
+                yield from self.answer(done) if isinstance(done, PreparedBatch) else done
+
+    def _prepare_and_answer(self, items: list[Item]) -> list[ItemTags]:
+        return self.answer(self.prepare(items))
 
     def similar(
         self,
@@ -117,11 +131,6 @@ class TaggingEngine:
             return self
         precision = "bf16-mixed" if self.bf16 else "32-true"
         return TaggingEngine(self.bundle, self.batch_size, precision, self.embeddings, vectors=True)
-
-    def _prepare_next(self, source: Iterator[Item]) -> PreparedBatch | None:
-        """The next batch, or None where `source` has ended."""
-        items = list(itertools.islice(source, self.batch_size))
-        return self.prepare(items) if items else None
 
     def prepare(self, items: list[Item]) -> PreparedBatch:
         """Decode and tokenise."""
@@ -234,6 +243,17 @@ class TaggingEngine:
                 pixels[i] = picture
         has_image = np.array([picture is not None for picture in pictures])
         return make_batch(pixels, has_image, titles, rows, tabular, labels={})
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """So many threads, in each of which torch computes on one core; what waits for them at the end is dropped."""
+    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool, count
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(count)  # what a thread sets for itself is also the default of threads to come
 
 
 def load_bundle(folder: str | Path, batch_size: int = 64, precision: str = "32-true") -> TaggingEngine:
