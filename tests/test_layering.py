@@ -44,6 +44,7 @@ DOORS = {
     "lightning": (),
     "hydra": ("hydra_bridge.py", "cli.py"),
     "hydra_plugins": ("sweep/study_sweeper.py",),
+    "faiss": ("item_index/approximate.py",),
     "ray": ("inference/ray_parts.py",),
     "onnx": (),
     "onnxruntime": ("inference/runtimes/onnx_runtime.py", "export/quantise.py"),
