@@ -31,6 +31,9 @@ LAYERS = {
     "inference": 4,
     "hydra_bridge": 4,
     "benchmark": 5,
+    "finished_run": 5,
+    "add_similarity": 6,
+    "similar_quality": 6,
     "sweep": 5,
     "cli": 6,
 }

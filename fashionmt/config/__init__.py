@@ -23,6 +23,7 @@ from fashionmt.config.model import (
     WidePathConfig,
 )
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
+from fashionmt.config.similarity import SimilarityConfig
 from fashionmt.config.sweep import SweepConfig
 from fashionmt.config.tabular import TabularColumnConfig
 from fashionmt.config.training import (
@@ -53,6 +54,7 @@ __all__ = [
     "PredictColumnsConfig",
     "PredictConfig",
     "PreprocessConfig",
+    "SimilarityConfig",
     "SplitConfig",
     "SweepConfig",
     "TabularColumnConfig",
