@@ -1,7 +1,7 @@
 """A training run that has ended: its config, its data as they were, its bundle."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fashionmt.bundle import Bundle, read_bundle
@@ -33,10 +33,8 @@ def read_run(root: Path, catalogue: str | None = None, images: str | None = None
     if not folder.config.is_file() or not folder.bundle.is_dir():
         raise UserError(str(root), "holds no finished run", "Name a folder below runs/train that holds a bundle")
     config = from_yaml(folder.config)
-    if catalogue is not None:
-        config.data.catalogue = catalogue
-    if images is not None:
-        config.data.images = images
+    moved = {"catalogue": catalogue, "images": images}
+    config.data = replace(config.data, **{key: path for key, path in moved.items() if path is not None})
     bundle = read_bundle(folder.bundle)
     modalities = config.model.modalities
     data = prepare_data(

@@ -17,7 +17,7 @@ class SimilarityConfig:
     temperature: float = 0.1
     """What cosines are divided by in the loss: the lower, the more only the nearest count."""
     epochs: int = 8
-    batch_size: int = 512
+    batch_size: int = 256
 
     def __post_init__(self) -> None:
         check_range("similarity.size", self.size, 1, 1e5)

@@ -13,7 +13,7 @@ import numpy as np
 from fashionmt.bundle import read_bundle
 from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.errors import UserError
-from fashionmt.finished_run import FinishedRun, read_run
+from fashionmt.finished_run import read_run
 from fashionmt.similar_quality.entrants import KINDS, Entrant, TitleWords
 from fashionmt.similar_quality.evaluation import Evaluation, evaluate
 from fashionmt.similar_quality.from_tagger import vectors_of
@@ -38,18 +38,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the queries that are shown, and of untrained weights")
     options = parser.parse_args()
     try:
-        options.output.mkdir(parents=True)
-        run = read_run(options.run, options.catalogue, options.images)
-        table = write(run, options)
-    except FileExistsError:
-        parser.error(f"{options.output}: is there already; name a new folder")
+        table = measure(options)
     except UserError as error:
         parser.error(str(error))
     sys.stdout.write(f"{table}\nsheet: {options.output / 'sheet.html'}\n")
 
 
-def write(run: FinishedRun, options: argparse.Namespace) -> str:
-    """Measure; write both files; returns the table."""
+def measure(options: argparse.Namespace) -> str:
+    """Measure and write both files; returns the table. Raises `UserError`."""
+    if options.output.exists():
+        raise UserError(str(options.output), "is there already", "Name a new folder")
+    run = read_run(options.run, options.catalogue, options.images)
     alike = options.alike.split(",")
     if unknown := set(alike) - run.data.spaces.keys():
         raise UserError(
@@ -66,6 +65,7 @@ def write(run: FinishedRun, options: argparse.Namespace) -> str:
         entrants.append(TitleWords([run.data.raw_titles[row] for row in run.data.split.train], titles))
     figures = evaluate(evaluation, entrants, KINDS)
     table = markdown(evaluation, figures, f"the same {', '.join(alike)}")
+    options.output.mkdir(parents=True)
     (options.output / "table.md").write_text(table, encoding="utf-8")
     name = entrants[0].name
     own = {kind: by_name[name] for kind, by_name in figures.items() if name in by_name}

@@ -27,7 +27,10 @@ BLOCK = 500
 class Entrant(Protocol):
     """Finds similar items."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As the table calls it."""
+        ...
 
     @property
     def kinds(self) -> Sequence[str]:

@@ -32,7 +32,8 @@ def likeness(labels: Mapping[str, Tensor], sharpness: float) -> Tensor:
         both = (column >= 0)[:, None] & (column >= 0)
         agreeing += both & (column[:, None] == column)
         known += both
-    return (agreeing / known.clamp_min(1)) ** sharpness
+    alike: Tensor = (agreeing / known.clamp_min(1)) ** sharpness
+    return alike
 
 
 def graded_contrast(items: Tensor, candidates: Tensor, degrees: Tensor, temperature: float) -> Tensor:

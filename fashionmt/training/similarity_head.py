@@ -61,10 +61,12 @@ def starting_head(shown: Tensor, features: int, size: int) -> nn.Linear:
     embedding = shown[..., :features].flatten(0, 1)
     covariance = torch.cov(embedding.T.double())
     components = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :size].T.float()
-    weight = torch.block_diag(components, torch.eye(shown.shape[2] - features))
-    head = nn.Linear(weight.shape[1], weight.shape[0])
+    answers = shown.shape[2] - features
+    head = nn.Linear(shown.shape[2], len(components) + answers)
     with torch.no_grad():
-        head.weight.copy_(weight)
+        head.weight.zero_()
+        head.weight[: len(components), :features] = components
+        head.weight[len(components) :, features:] = torch.eye(answers)
         head.bias.zero_()
     return head
 

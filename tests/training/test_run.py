@@ -149,6 +149,7 @@ def test_a_run_writes_what_the_readme_says(trained: Path) -> None:
         "README.md",
         "bundle.json",
         "model.safetensors",
+        "similarity.safetensors",
         "tokenizer.json",
     }
     assert not (trained / "checkpoints/resume.ckpt").exists()
