@@ -45,14 +45,10 @@ def add_similarity(options: argparse.Namespace, config: SimilarityConfig) -> Non
     if options.output.exists():
         raise UserError(str(options.output), "is there already", "Name a new folder")
     run = read_run(options.run, options.catalogue, options.images)
-    alike = options.alike.split(",") if options.alike is not None else run.config.data.alike
-    if unknown := set(alike or ()) - run.data.spaces.keys():
-        repair = f"Use some of {', '.join(run.data.spaces)}"
-        raise UserError(f"--alike {options.alike}", f"no attribute {min(unknown)!r}", repair)
+    alike = run.alike(options.alike)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    tagger = run.bundle.tagger
-    head = learn_similarity(tagger, run.data, alike, config, run.config.seed, device, BATCH)
-    tagger.cpu()
+    head = learn_similarity(run.bundle.tagger, run.data, alike, config, run.config.seed, device, BATCH)
+    run.bundle.tagger.cpu()
     save_bundle(replace(run.bundle, similarity=head), options.output)
 
 

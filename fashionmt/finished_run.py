@@ -23,6 +23,14 @@ class FinishedRun:
     """Split as the run's were; titles encoded as the bundle reads them."""
     bundle: Bundle
 
+    def alike(self, given: str | None) -> list[str]:
+        """The attributes that make items similar: those `given`, "a,b,c", or the run's own. Raises `UserError`."""
+        known = list(self.data.spaces)
+        names = given.split(",") if given is not None else self.config.data.alike or known
+        if unknown := set(names) - set(known):
+            raise UserError(f"--alike {given}", f"no attribute {min(unknown)!r}", f"Use some of {', '.join(known)}")
+        return names
+
 
 def read_run(root: Path, catalogue: str | None = None, images: str | None = None) -> FinishedRun:
     """The run in the folder `root`. `catalogue`, `images`: where its files lie now, if elsewhere than then.

@@ -21,7 +21,6 @@ from fashionmt.similar_quality.judged import Judged
 from fashionmt.similar_quality.sheet import Sheet, draw_queries
 from fashionmt.similar_quality.table import markdown
 
-ALIKE = "articleType,baseColour,gender"
 QUERIES = 10
 
 
@@ -33,7 +32,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="a bundle of that run, with another similarity head")
     parser.add_argument("--catalogue", help="where the catalogue lies now")
     parser.add_argument("--images", help="where its pictures lie now")
-    parser.add_argument("--alike", default=ALIKE, help=f"attributes, by default {ALIKE}")
+    parser.add_argument("--alike", help="attributes that make items similar, a,b,c; by default the run's data.alike")
     parser.add_argument("--part", default="test", choices=("validation", "test"), help="by default test")
     parser.add_argument("--seed", type=int, default=0, help="of the queries that are shown, and of untrained weights")
     options = parser.parse_args()
@@ -49,11 +48,7 @@ def measure(options: argparse.Namespace) -> str:
     if options.output.exists():
         raise UserError(str(options.output), "is there already", "Name a new folder")
     run = read_run(options.run, options.catalogue, options.images)
-    alike = options.alike.split(",")
-    if unknown := set(alike) - run.data.spaces.keys():
-        raise UserError(
-            f"--alike {options.alike}", f"no attribute {min(unknown)!r}", f"Use {', '.join(run.data.spaces)}"
-        )
+    alike = run.alike(options.alike)
     bundle = read_bundle(options.bundle) if options.bundle is not None else run.bundle
     rows = run.data.split.parts()[options.part]
     judged = Judged({name: run.data.items.labels[name][rows] for name in alike}, run.data.families[rows])
