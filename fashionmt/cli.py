@@ -153,14 +153,24 @@ def _train_in(root: Path, config: TrainConfig) -> None:
 def _predict(composed: DictConfig) -> None:
     with _one_line_errors():
         config = to_dataclass(composed, PredictConfig)
-        from fashionmt.inference import tag_catalogue
-
+        run = _task(config.task)
         _quiet_libraries()
         if config.bundle is not None and config.bundle.startswith(ARTIFACT):
             from fashionmt.training.wandb_run import fetch_bundle
 
             config.bundle = str(fetch_bundle(config.bundle.removeprefix(ARTIFACT), cache_dir() / "bundles"))
-        sys.stdout.write(f"{json.dumps(tag_catalogue(config), ensure_ascii=False)}\n")
+        sys.stdout.write(f"{json.dumps(run(config), ensure_ascii=False)}\n")
+
+
+def _task(name: str) -> Callable[[PredictConfig], dict[str, Any]]:
+    """What does it; imported when it is known to be meant."""
+    if name == "tag":
+        from fashionmt.inference import tag_catalogue
+
+        return tag_catalogue
+    from fashionmt.similar import find, make_index
+
+    return make_index if name == "index" else find
 
 
 def _relative(path: Path) -> Path:

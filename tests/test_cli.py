@@ -159,7 +159,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_output(shell: Shell, trained
     write(
         small / "sitecustomize.py",
         "import errno\n"
-        "from fashionmt.inference import storage\n"
+        "from fashionmt import storage\n"
         "def full(effect, path):\n"
         "    if effect == 'write' and 'part-' in path.name:\n"
         "        raise OSError(errno.ENOSPC, 'No space left on device')\n"

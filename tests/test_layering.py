@@ -26,7 +26,9 @@ LAYERS = {
     "similarity": 2,
     "data": 2,
     "model": 2,
+    "storage": 1,
     "bundle": 3,
+    "item_index": 3,
     "training": 4,
     "inference": 4,
     "hydra_bridge": 4,
@@ -34,6 +36,7 @@ LAYERS = {
     "finished_run": 5,
     "add_similarity": 6,
     "similar_quality": 6,
+    "similar": 5,
     "sweep": 5,
     "cli": 6,
 }

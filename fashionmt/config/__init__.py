@@ -23,6 +23,7 @@ from fashionmt.config.model import (
     WidePathConfig,
 )
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
+from fashionmt.config.similar import SimilarConfig
 from fashionmt.config.similarity import SimilarityConfig
 from fashionmt.config.sweep import SweepConfig
 from fashionmt.config.tabular import TabularColumnConfig
@@ -54,6 +55,7 @@ __all__ = [
     "PredictColumnsConfig",
     "PredictConfig",
     "PreprocessConfig",
+    "SimilarConfig",
     "SimilarityConfig",
     "SplitConfig",
     "SweepConfig",

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fashionmt.config.checks import check_choice, check_range
+from fashionmt.config.similar import SimilarConfig
 from fashionmt.errors import UserError
+
+TASKS = ("tag", "index", "similar")
 
 
 @dataclass
@@ -26,6 +29,8 @@ class PredictColumnsConfig:
 class PredictConfig:
     """Everything `predict.py` reads."""
 
+    task: str = "tag"
+    """tag: a catalogue; index: tag it and make, or add to, an index of its items; similar: find items in an index."""
     bundle: str | None = None
     """A bundle's folder, or `wandb:<entity>/<project>/<artifact>`; null takes the newest under runs/train."""
     catalogue: Any = None
@@ -69,6 +74,10 @@ class PredictConfig:
     """Fetch pictures that are named by http(s) addresses."""
     picture_seconds: float = 10.0
     """At most so long for one picture from elsewhere."""
+    index: str | None = None
+    """The folder of an index that task=index made; null: the newest below runs/index, and where there is none, one is
+    made of the catalogue, or of the sample."""
+    similar: SimilarConfig = field(default_factory=SimilarConfig)
     engine: str = "local"
     """What makes the parts: local, this process; ray, the workers of Ray on this machine or a cluster. Either makes the
     same ones, and goes on with the other's."""
@@ -78,6 +87,7 @@ class PredictConfig:
     precision: str = "32-true"
 
     def __post_init__(self) -> None:
+        check_choice("task", self.task, TASKS)
         check_choice("precision", self.precision, ("32-true", "bf16-mixed"))
         check_choice("format", self.format, ("parquet", "csv"))
         check_choice("engine", self.engine, ("local", "ray"))
@@ -96,6 +106,11 @@ class PredictConfig:
             raise UserError("catalogue", "not a name, or a list of names", "Set catalogue=<file>")
         if self.engine == "ray" and self.catalogue is not None and "-" in self.catalogues():
             raise UserError("catalogue=-", "the workers of engine=ray cannot read it", "Write it to a file first")
+
+    @property
+    def vectors(self) -> bool:
+        """Whether each item's vector, by which it is compared, is written beside its tags."""
+        return self.task == "index"
 
     def shard_of(self) -> tuple[int, int]:
         """(which, of how many). Raises `UserError`."""

@@ -34,6 +34,8 @@ class Answer:
     reasons: tuple[str, ...]
     embedding: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     """(D,), where it is asked for."""
+    vector: npt.NDArray[np.float32] | None = field(default=None, compare=False)
+    """(E,), where it is asked for."""
 
 
 class Answerer:

@@ -1,10 +1,10 @@
-"""Tags items with a bundle: the next batch is decoded and tokenised while the model works on this one."""
+"""Tags items with a bundle: batches side by side, one a core, or the next ones prepared while a GPU works on one."""
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from fashionmt.batch import Batch
-from fashionmt.bundle import Bundle, read_bundle
+from fashionmt.bundle import Bundle, bundle_digest, read_bundle
 from fashionmt.data.dataset import make_batch
 from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit, read_encoded, upright_rgb
 from fashionmt.data.tabular import TabularArrays
@@ -24,12 +24,16 @@ from fashionmt.data.titles import EncodedTitles
 from fashionmt.inference.answers import Answer, Answerer
 from fashionmt.inference.items import Item, ItemTags, Picture, StoredPicture
 from fashionmt.inference.pictures import PictureRefused
+from fashionmt.inference.similar import Query, SimilarItems, Wanted, find_similar
+from fashionmt.item_index import BundleMark, ItemIndex, check_bundle
 from fashionmt.problems import Code, Problem
+from fashionmt.similarity import item_vectors
 
 READS = ("image", "text")
 NOTHING_READ = Problem(Code.NOTHING_TO_READ, "neither a picture nor a title that the model can read")
 NO_NUMBER = Problem(Code.MODEL_NONFINITE, "the model's answer is no finite number")
-AHEAD = 2  # batches prepared in advance: enough to hide a slow one, little enough to hold in memory
+AHEAD = 2
+"""Batches in waiting besides those in work: enough to hide a slow one, little enough to hold in memory."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,18 @@ class TaggingEngine:
     """A bundle at work."""
 
     def __init__(
-        self, bundle: Bundle, batch_size: int = 64, precision: str = "32-true", embeddings: bool = False
+        self,
+        bundle: Bundle,
+        batch_size: int = 64,
+        precision: str = "32-true",
+        embeddings: bool = False,
+        vectors: bool = False,
     ) -> None:
         """`precision`: `32-true`, or `bf16-mixed` for speed where confidences may move in the third digit.
-        `embeddings`: answers hold them."""
+        `embeddings`, `vectors`: answers hold them."""
         self.bundle = bundle
-        self.embeddings = embeddings
+        self.mark: BundleMark | None = None
+        self.embeddings, self.vectors = embeddings, vectors
         self.batch_size = batch_size
         self.bf16 = precision == "bf16-mixed"
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -70,19 +80,57 @@ class TaggingEngine:
         return list(self.stream(item if isinstance(item, Item) else Item(**item) for item in items))
 
     def stream(self, items: Iterable[Item]) -> Iterator[ItemTags]:
-        """As `tag`, but lazily: a catalogue of any size in bounded memory."""
-        source = iter(items)
-        # One thread reads, decodes and tokenises, all of which frees the interpreter or is short beside the model.
-        with ThreadPoolExecutor(1) as pool:
-            waiting = deque(pool.submit(self._prepare_next, source) for _ in range(AHEAD))
-            while (prepared := waiting.popleft().result()) is not None:
-                waiting.append(pool.submit(self._prepare_next, source))
-                yield from self.answer(prepared)
+        """As `tag`, but lazily: a catalogue of any size in bounded memory.
 
-    def _prepare_next(self, source: Iterator[Item]) -> PreparedBatch | None:
-        """The next batch, or None where `source` has ended."""
-        items = list(itertools.islice(source, self.batch_size))
-        return self.prepare(items) if items else None
+        On the CPU each thread takes a batch from the pictures' bytes to the answers, on one core: two that share each
+        operation wait for each other whenever one of them has also a picture to decode.
+        """
+        on_cpu = self.device.type == "cpu"
+        source = iter(items)
+        with _threads(torch.get_num_threads()) as (pool, count):
+            waiting: deque[Future[PreparedBatch | list[ItemTags]]] = deque()
+            work: Callable[[list[Item]], PreparedBatch | list[ItemTags]]
+            work = self._prepare_and_answer if on_cpu else self.prepare
+            while True:
+                while len(waiting) < count + AHEAD and (batch := list(itertools.islice(source, self.batch_size))):
+                    waiting.append(pool.submit(work, batch))
+                if not waiting:
+                    return
+                done = waiting.popleft().result()
+                yield from self.answer(done) if isinstance(done, PreparedBatch) else done
+
+    def _prepare_and_answer(self, items: list[Item]) -> list[ItemTags]:
+        return self.answer(self.prepare(items))
+
+    def similar(
+        self,
+        index: ItemIndex,
+        *,
+        id: str | None = None,
+        image: Picture | None = None,
+        words: str | None = None,
+        item: Item | Mapping[str, Any] | None = None,
+        image_weight: float = 0.5,
+        images: str | None = None,
+        **wanted: Any,
+    ) -> SimilarItems:
+        """The items of an index most like one of its items, or a picture, words or both, or an item as `tag` takes it.
+
+        `image_weight`: of the picture beside words. `images`: where the index's pictures lie now. `wanted`: fields of
+        `Wanted`. Raises `UserError` where the query cannot be read or the index is another bundle's.
+        """
+        if self.mark is not None:
+            check_bundle(index.folder, index.description, self.mark)
+        whole = item if isinstance(item, Item) or item is None else Item(**item)
+        query = Query(id, image, words, whole, image_weight)
+        return find_similar(self.with_vectors().tag, index, query, Wanted(**wanted), images)
+
+    def with_vectors(self) -> "TaggingEngine":
+        """The same, whose answers hold vectors."""
+        if self.vectors:
+            return self
+        precision = "bf16-mixed" if self.bf16 else "32-true"
+        return TaggingEngine(self.bundle, self.batch_size, precision, self.embeddings, vectors=True)
 
     def prepare(self, items: list[Item]) -> PreparedBatch:
         """Decode and tokenise."""
@@ -129,6 +177,7 @@ class TaggingEngine:
             answer.accepted,
             answer.reasons,
             answer.embedding,
+            answer.vector,
         )
 
     def _forward(self, batch: Batch, prepared: PreparedBatch) -> list[Answer | Problem]:
@@ -142,6 +191,9 @@ class TaggingEngine:
         if self.embeddings:
             rows = output.embedding.float().cpu().numpy()
             answers = [replace(answer, embedding=row) for answer, row in zip(answers, rows, strict=True)]
+        if self.vectors:
+            rows = item_vectors(self.bundle.similarity, output).cpu().numpy()
+            answers = [replace(answer, vector=row) for answer, row in zip(answers, rows, strict=True)]
         return [answer if sound else NO_NUMBER for answer, sound in zip(answers, finite, strict=True)]
 
     def _unknown(self, logits: Mapping[str, Tensor], prepared: PreparedBatch) -> list[bool]:
@@ -193,6 +245,19 @@ class TaggingEngine:
         return make_batch(pixels, has_image, titles, rows, tabular, labels={})
 
 
+@contextmanager
+def _threads(count: int) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """So many threads, in each of which torch computes on one core; what waits for them at the end is dropped."""
+    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool, count
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(count)  # what a thread sets for itself is also the default of threads to come
+
+
 def load_bundle(folder: str | Path, batch_size: int = 64, precision: str = "32-true") -> TaggingEngine:
     """A bundle, ready to tag. Raises `fashionmt.errors.UserError` where it is not whole, safe and known."""
-    return TaggingEngine(read_bundle(Path(folder)), batch_size, precision)
+    engine = TaggingEngine(read_bundle(Path(folder)), batch_size, precision)
+    engine.mark = BundleMark(str(folder), bundle_digest(Path(folder)))
+    return engine

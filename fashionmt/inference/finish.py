@@ -13,10 +13,10 @@ from fashionmt.inference.job import QUARANTINE, Job
 from fashionmt.inference.manifest import write_manifest
 from fashionmt.inference.part_files import Footer, PartFiles
 from fashionmt.inference.quarantine import read_records
-from fashionmt.inference.storage import publish, publishing, remove
 from fashionmt.inference.summary import write_summary
 from fashionmt.inference.tag_table import guarded, to_csv
 from fashionmt.inference.totals import sum_statistics
+from fashionmt.storage import publish, publishing, remove
 
 QUARANTINE_COLUMNS = ("row", "id", "file", "line", "stage", "code", "message", "retryable", "raw")
 

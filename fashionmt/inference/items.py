@@ -83,3 +83,5 @@ class ItemTags:
     `contradicts:<attribute>=<the model's answer>`, `unknown_value:<attribute>`; none where all is accepted."""
     embedding: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     """(D,), where the engine was asked for it: what the heads read."""
+    vector: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """(E,), where the engine was asked for it: the unit vector by which it is compared with others."""

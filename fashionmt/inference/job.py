@@ -18,8 +18,8 @@ from fashionmt.inference.manifest import NAME, Manifest, fingerprint, read_manif
 from fashionmt.inference.part_files import PART_FILES, PartFiles, part_files
 from fashionmt.inference.picture_listing import ID, PictureListing
 from fashionmt.inference.pictures import PictureLimits, open_pictures
-from fashionmt.inference.storage import held, make_folder, remove, unfinished_name
 from fashionmt.paths import cache_dir
+from fashionmt.storage import held, make_folder, remove, unfinished_name
 
 RUNS = Path("runs/predict")
 JOINED = (".csv", ".parquet")
@@ -94,16 +94,26 @@ def join_job(config: PredictConfig, bundle: Bundle, digest: str, mark: str) -> J
     return Job(folder, joined, manifest, opened.reader, list(bundle.spaces), None)
 
 
-def _open_inputs(config: PredictConfig, bundle: Bundle, digest: str) -> _Inputs:
+def open_reader(config: PredictConfig, bundle: Bundle) -> ItemReader:
+    """What reads a catalogue's items. Raises `UserError`."""
+    return _open_reader(config, bundle)[0]
+
+
+def _open_reader(config: PredictConfig, bundle: Bundle) -> tuple[ItemReader, str | None]:
+    """With the place where the pictures lie."""
     catalogue, columns, images = _open_catalogue(config, bundle)
     limits = PictureLimits(
         max_bytes=int(bundle.preprocess.max_megabytes * 1e6),
         seconds=config.picture_seconds,
         allow_urls=config.allow_urls,
     )
-    reader = ItemReader(catalogue, columns, bundle, open_pictures(images, limits))
-    settings = _settings(config, digest, columns, images)
-    return _Inputs(reader, settings, fingerprint(settings, catalogue.digests()))
+    return ItemReader(catalogue, columns, bundle, open_pictures(images, limits)), images
+
+
+def _open_inputs(config: PredictConfig, bundle: Bundle, digest: str) -> _Inputs:
+    reader, images = _open_reader(config, bundle)
+    settings = _settings(config, digest, reader.columns, images)
+    return _Inputs(reader, settings, fingerprint(settings, reader.catalogue.digests()))
 
 
 def _open_catalogue(config: PredictConfig, bundle: Bundle) -> tuple[Catalogue, TaggingColumns, str | None]:
@@ -126,7 +136,7 @@ def _open_catalogue(config: PredictConfig, bundle: Bundle) -> tuple[Catalogue, T
 def _settings(config: PredictConfig, digest: str, columns: TaggingColumns, images: str | None) -> dict[str, Any]:
     """All that changes what comes out, the inputs' content aside."""
     part_rows = -(-config.part_rows // config.batch_size) * config.batch_size
-    return {
+    settings = {
         "bundle": digest,
         "columns": columns.to_json(),
         "images": images,
@@ -138,6 +148,7 @@ def _settings(config: PredictConfig, digest: str, columns: TaggingColumns, image
         "batch_size": config.batch_size,
         "precision": config.precision,
     }
+    return settings | {"vectors": True} if config.vectors else settings
 
 
 def _places(config: PredictConfig, names: Sequence[str], mark: str) -> tuple[Path, Path | None]:

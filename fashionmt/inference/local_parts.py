@@ -10,7 +10,7 @@ from fashionmt.inference.part import RowsDone, Told, make_part
 
 def make_parts(job: Job, config: PredictConfig, parts: Sequence[int], told: Told) -> None:
     """Raises `UserError`, and what `told` raises: that ends the work between two rows."""
-    engine = TaggingEngine(job.reader.bundle, config.batch_size, config.precision, config.embeddings)
+    engine = TaggingEngine(job.reader.bundle, config.batch_size, config.precision, config.embeddings, config.vectors)
     for part in parts:
         told(RowsDone())
         make_part(engine, job, config, part, told)

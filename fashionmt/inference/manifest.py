@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fashionmt.errors import UserError
-from fashionmt.inference.storage import publish
+from fashionmt.storage import publish
 
 FORMAT = 1
 NAME = "_manifest.json"

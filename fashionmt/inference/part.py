@@ -118,6 +118,7 @@ def write_part(files: PartFiles, manifest: Manifest, result: PartResult, attribu
     rows = manifest.rows_of(result.part)
     kept = manifest.settings["columns"]["kept"]
     footer = Footer(manifest.fingerprint, result.part, rows.start, len(rows), result.statistics(), {})
-    embeddings = build_embeddings(result.tagged) if manifest.settings["embeddings"] else None
+    beside = manifest.settings["embeddings"] or manifest.settings.get("vectors")
+    embeddings = build_embeddings(result.tagged) if beside else None
     files.write(footer, build_table(result.tagged, attributes, kept), result.records, embeddings)
     return footer

@@ -18,9 +18,9 @@ import pyarrow.parquet
 
 from fashionmt.inference.manifest import Manifest
 from fashionmt.inference.quarantine import Record, encode_records
-from fashionmt.inference.storage import publish, remove, unfinished_name
 from fashionmt.inference.tag_table import to_csv
 from fashionmt.problems import Code
+from fashionmt.storage import publish, remove, unfinished_name
 
 METADATA = b"fashionmt"
 PART_FILES = ("part-*-of-*.*", ".part-*-of-*.json", "quarantine-*-of-*.jsonl", "embeddings-*-of-*.parquet")

@@ -24,7 +24,7 @@ import ray.data
 import torch
 
 from fashionmt.bundle import bundle_digest, read_bundle
-from fashionmt.config import PredictColumnsConfig, PredictConfig
+from fashionmt.config import PredictColumnsConfig, PredictConfig, SimilarConfig
 from fashionmt.errors import ResourceError, UserError
 from fashionmt.inference.engine import TaggingEngine
 from fashionmt.inference.job import Job, join_job
@@ -260,9 +260,14 @@ def _open(errand: Errand) -> tuple[TaggingEngine, Job, PredictConfig]:
     except OSError as error:
         wrong = f"not there on {socket.gethostname()} ({error.strerror})"
         raise UserError(errand.folder, wrong, "Have all machines see the same files under the same paths") from error
-    config = PredictConfig(**errand.config | {"columns": PredictColumnsConfig(**errand.config["columns"])})
+    nested = {
+        "columns": PredictColumnsConfig(**errand.config["columns"]),
+        "similar": SimilarConfig(**errand.config["similar"]),
+    }
+    config = PredictConfig(**errand.config | nested)
     bundle = Path(str(config.bundle))
-    engine = TaggingEngine(read_bundle(bundle), config.batch_size, config.precision, config.embeddings)
+    made = read_bundle(bundle)
+    engine = TaggingEngine(made, config.batch_size, config.precision, config.embeddings, config.vectors)
     return engine, join_job(config, engine.bundle, bundle_digest(bundle), errand.fingerprint), config
 
 

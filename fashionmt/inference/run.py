@@ -17,8 +17,8 @@ from fashionmt.inference.local_parts import make_parts
 from fashionmt.inference.part import RowsDone, Told
 from fashionmt.inference.progress import Progress, peak_megabytes
 from fashionmt.inference.show import show_begin, show_end
-from fashionmt.inference.storage import held, remove
 from fashionmt.paths import newest_bundle
+from fashionmt.storage import held, remove
 
 TRAININGS = Path("runs")
 Maker = Callable[[Job, PredictConfig, Sequence[int], Told], None]
@@ -32,17 +32,30 @@ def tag_catalogue(config: PredictConfig) -> dict[str, Any]:
 
     An item that cannot be tagged stands in the quarantine, with the reason.
     """
-    bundle = Path(config.bundle) if config.bundle is not None else newest_bundle(TRAININGS)
-    if bundle is None:
-        wrong = f"none below {TRAININGS / 'train'}"
-        raise UserError("bundle", wrong, "Train one with `python train.py`, or set bundle=<dir>")
+    return run_job(config)[1]
+
+
+def run_job(config: PredictConfig) -> tuple[Job, dict[str, Any]]:
+    """As `tag_catalogue`: the job itself, and its summary."""
+    bundle = chosen_bundle(config)
     config = replace(config, bundle=str(bundle))
     maker = _maker(config.engine)
     job = open_job(config, read_bundle(bundle), bundle_digest(bundle))
     show_begin(job, bundle)
+    return job, _finalize(job, config) if config.finalize else _make_and_close(job, config, maker)
+
+
+def chosen_bundle(config: PredictConfig) -> Path:
+    """The folder that is named, or the newest. Raises `UserError`."""
+    bundle = Path(config.bundle) if config.bundle is not None else newest_bundle(TRAININGS)
+    if bundle is None:
+        wrong = f"none below {TRAININGS / 'train'}"
+        raise UserError("bundle", wrong, "Train one with `python train.py`, or set bundle=<dir>")
+    return bundle
+
+
+def _make_and_close(job: Job, config: PredictConfig, maker: Maker) -> dict[str, Any]:
     which, count = config.shard_of()
-    if config.finalize:
-        return _finalize(job, config)
     with held(job.folder / f".shard-{which}-of-{count}.lock", 0) as ours:
         if not ours:
             raise TakenError(f"output={job.folder}", "another process is at it", "Wait for it to end")

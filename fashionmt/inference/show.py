@@ -19,28 +19,28 @@ def show_begin(job: Job, bundle: Path) -> None:
     manifest = job.manifest
     files = ", ".join(f"{file.name} ({file.rows} rows)" for file in manifest.inputs[:SHOWN])
     more = f" and {len(manifest.inputs) - SHOWN} more" if len(manifest.inputs) > SHOWN else ""
-    _print(f"catalogue: {files}{more}", *job.reader.columns.lines())
+    tell(f"catalogue: {files}{more}", *job.reader.columns.lines())
     if manifest.duplicate_ids:
-        _print(f"{manifest.duplicate_ids} rows whose id an earlier row has: each is tagged; `row` tells them apart")
-    _print(f"bundle: {bundle}", f"output: {job.folder}, {len(manifest.parts)} parts")
+        tell(f"{manifest.duplicate_ids} rows whose id an earlier row has: each is tagged; `row` tells them apart")
+    tell(f"bundle: {bundle}", f"output: {job.folder}, {len(manifest.parts)} parts")
 
 
 def show_workers(count: int, cores: int, with_gpu: bool) -> None:
     """Who makes the parts."""
-    _print(f"engine: ray, workers: {count}, each with {cores} CPU{' and 1 GPU' if with_gpu else ''}")
+    tell(f"engine: ray, workers: {count}, each with {cores} CPU{' and 1 GPU' if with_gpu else ''}")
 
 
 def show_end(job: Job, totals: Mapping[str, Any]) -> None:
     """The first rows, what became of all, and where it lies."""
     decides = job.reader.bundle.thresholds is not None
     if job.parts[0].format == "parquet" and totals["tagged"]:
-        _console().print(_first_rows(job, decides))
-    _print(*total_lines(totals, job.reader.bundle.thresholds))
+        console().print(_first_rows(job, decides))
+    tell(*total_lines(totals, job.reader.bundle.thresholds))
     if totals["quarantined"]:
-        _print(f"what could not be tagged, and why: {job.folder / QUARANTINE}")
+        tell(f"what could not be tagged, and why: {job.folder / QUARANTINE}")
     if job.summary is not None:
-        _print(f"what to look at: {job.summary}")
-    _print(f"tags: {totals['tagged']} items in {job.joined or job.folder}")
+        tell(f"what to look at: {job.summary}")
+    tell(f"tags: {totals['tagged']} items in {job.joined or job.folder}")
 
 
 def _first_rows(job: Job, decides: bool) -> Table:
@@ -60,13 +60,15 @@ def _cell(row: Mapping[str, Any], name: str, decides: bool) -> str:
     return f"{row[name]} {told}{MARK[row[f'{name}_decision']] if decides else ''}"
 
 
-def _console() -> Console:
+def console() -> Console:
+    """stderr, wide enough for a table."""
     plain = Console(stderr=True, highlight=False, markup=False)
     # Eight columns need more than the 80 characters that a pipe is taken to have.
     return plain if plain.is_terminal else Console(stderr=True, highlight=False, markup=False, width=130)
 
 
-def _print(*lines: str) -> None:
-    console = _console()
+def tell(*lines: str) -> None:
+    """Print on stderr."""
+    shown = console()
     for line in lines:
-        console.print(line, soft_wrap=True)
+        shown.print(line, soft_wrap=True)

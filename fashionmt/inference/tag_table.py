@@ -82,17 +82,21 @@ def build_table(rows: Sequence[TaggedRow], attributes: Sequence[str], kept: Sequ
 
 
 def build_embeddings(rows: Sequence[TaggedRow]) -> Any:
-    """A pyarrow table of R rows: row, id and embedding, D numbers of four bytes each; None where there are no rows."""
-    vectors = [row.tags.embedding for row in rows if row.tags.embedding is not None]
-    if not vectors:
-        return None
-    flat = pyarrow.array(np.concatenate(vectors), pyarrow.float32())
+    """A pyarrow table of R rows: row, id, and embedding or vector or both, which are numbers of four bytes each; None
+    where there are no rows."""
     columns = {
         "row": pyarrow.array([row.row for row in rows], pyarrow.int64()),
         "id": pyarrow.array([row.tags.id for row in rows], pyarrow.string()),
-        "embedding": pyarrow.FixedSizeListArray.from_arrays(flat, len(vectors[0])),
     }
-    return pyarrow.table(columns)
+    numbers = {
+        "embedding": [row.tags.embedding for row in rows if row.tags.embedding is not None],
+        "vector": [row.tags.vector for row in rows if row.tags.vector is not None],
+    }
+    for name, each in numbers.items():
+        if each:
+            flat = pyarrow.array(np.concatenate(each), pyarrow.float32())
+            columns[name] = pyarrow.FixedSizeListArray.from_arrays(flat, len(each[0]))
+    return pyarrow.table(columns) if rows else None
 
 
 def _of_attribute(name: str, tags: Sequence[Tag]) -> dict[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""Rankings: exact search, and how good what it finds is."""
+"""Rankings: how they are made, and how good they are."""
 
 from fashionmt.ranking.topk import TopK, top_k, top_k_of_scores
 

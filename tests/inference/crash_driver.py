@@ -15,10 +15,11 @@ from typing import Any
 
 import torch
 
+from fashionmt import storage
 from fashionmt.config import PredictConfig
 from fashionmt.errors import UserError
 from fashionmt.inference import run as tagging
-from fashionmt.inference import storage, tag_catalogue
+from fashionmt.inference import tag_catalogue
 
 KILLED = 137
 MOST = 400  # places; a job that has more, or that never ends, fails the test

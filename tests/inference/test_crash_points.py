@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from fashionmt import storage
 from fashionmt.config import PredictConfig
 from fashionmt.errors import TakenError, UserError
-from fashionmt.inference import storage, tag_catalogue
+from fashionmt.inference import tag_catalogue
 from fashionmt.inference.manifest import read_manifest
 from fashionmt.inference.quarantine import read_records
 

@@ -4,22 +4,19 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 from fashionmt.config import PreprocessConfig
-from fashionmt.data.preprocess import PictureError, decode_picture
 from fashionmt.inference.catalogue_items import ReadItem
-from fashionmt.inference.items import Item, StoredPicture
+from fashionmt.inference.items import Item
 from fashionmt.inference.job import Job
 from fashionmt.inference.summary.rows import Row
-from fashionmt.pages import data_uri
+from fashionmt.inference.thumbnails import thumbnail
 
-SIDE = 160
-"""Pixels of a picture's longer side: more than the model sees, as a person looks."""
 AT_ONCE = 4
 """Pictures that are read at the same time."""
-NO_PICTURE, CHANGED = "no picture", "its row has changed"
+CHANGED = "its row has changed"
 
 
 @dataclass(frozen=True)
@@ -61,13 +58,4 @@ def _items(job: Job, rows: Sequence[int]) -> Iterator[tuple[int, Item]]:
 
 def _thumbnail(item: Item | None, config: PreprocessConfig) -> tuple[str | None, str]:
     """(data URI or None, why None)."""
-    if item is None:
-        return None, CHANGED
-    if not isinstance(item.image, StoredPicture):
-        return None, NO_PICTURE
-    scale = SIDE / max(config.height, config.width)
-    larger = replace(config, height=round(scale * config.height), width=round(scale * config.width))
-    try:
-        return data_uri(decode_picture(item.image.read(), larger), SIDE), ""
-    except PictureError as error:
-        return None, f"{error.problem.code}: {error.problem.message}"
+    return (None, CHANGED) if item is None else thumbnail(item.image, config)

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from fashionmt.inference.job import QUARANTINE, REVIEW_QUEUE, SUMMARY, Job
-from fashionmt.inference.storage import publish, remove
 from fashionmt.inference.summary.content import gather
 from fashionmt.inference.summary.drift import BOUND, DRAWS
 from fashionmt.inference.summary.review_queue import LIMIT, to_csv
 from fashionmt.pages import render
+from fashionmt.storage import publish, remove
 
 TEMPLATE = Path(__file__).with_name("summary.html.jinja")
 SHOWN = 50
