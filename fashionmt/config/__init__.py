@@ -25,6 +25,7 @@ from fashionmt.config.model import (
 )
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
 from fashionmt.config.similar import SimilarConfig
+from fashionmt.config.similarity import SimilarityConfig
 from fashionmt.config.sweep import SweepConfig
 from fashionmt.config.tabular import TabularColumnConfig
 from fashionmt.config.training import (
@@ -57,6 +58,7 @@ __all__ = [
     "PredictConfig",
     "PreprocessConfig",
     "SimilarConfig",
+    "SimilarityConfig",
     "SplitConfig",
     "SweepConfig",
     "TabularColumnConfig",
