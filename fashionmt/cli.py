@@ -140,6 +140,11 @@ def _train_in(root: Path, config: TrainConfig) -> None:
         config = settle(config)
         folder.claim(to_yaml(config))
     loggers = build_loggers(config.logger, folder.root)
+    if config.recommend is not None:
+        from fashionmt.recommend import run_recommending
+
+        run_recommending(config, folder, loggers, resume)
+        return
     if config.contrast is not None:
         if metrics := run_pretraining(config, folder, loggers, resume):
             print_pretrained(config, folder, metrics)

@@ -23,6 +23,7 @@ from fashionmt.config.model import (
     WidePathConfig,
 )
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
+from fashionmt.config.recommend import InteractionColumnsConfig, RankerConfig, SyntheticConfig
 from fashionmt.config.similar import SimilarConfig
 from fashionmt.config.sweep import SweepConfig
 from fashionmt.config.tabular import TabularColumnConfig
@@ -47,6 +48,7 @@ __all__ = [
     "DataConfig",
     "FusionConfig",
     "ImageTowerConfig",
+    "InteractionColumnsConfig",
     "LossConfig",
     "ModelConfig",
     "OptimConfig",
@@ -54,9 +56,11 @@ __all__ = [
     "PredictColumnsConfig",
     "PredictConfig",
     "PreprocessConfig",
+    "RankerConfig",
     "SimilarConfig",
     "SplitConfig",
     "SweepConfig",
+    "SyntheticConfig",
     "TabularColumnConfig",
     "TextTowerConfig",
     "ThresholdConfig",

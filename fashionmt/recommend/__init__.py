@@ -1,0 +1,5 @@
+"""Recommendations: who took what, a ranker of items for histories, its baselines, and lists for people."""
+
+from fashionmt.recommend.train import run_recommending
+
+__all__ = ["run_recommending"]

@@ -1,0 +1,50 @@
+"""A catalogue of items in memory, whose vectors tell their attributes, and events on it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fashionmt.item_index import BundleMark
+from fashionmt.recommend.interactions import DAY, Interactions
+from fashionmt.recommend.items import Items
+
+GENDERS, TYPES, COLOURS = ("Men", "Women", "Unisex"), 8, 6
+BEGIN = 1_600_000_000.0
+
+
+def made_up_items(count: int = 60, size: int = 16, seed: int = 0, digest: str = "d" * 64) -> Items:
+    """Their vectors are sums of one for each value, and some noise."""
+    random = np.random.default_rng(seed)
+    codes = {
+        "gender": random.integers(0, len(GENDERS), count),
+        "articleType": random.integers(0, TYPES, count),
+        "baseColour": random.integers(0, COLOURS, count),
+    }
+    vectors = 0.3 * random.normal(size=(count, size))
+    for code in codes.values():
+        vectors += random.normal(size=(code.max() + 1, size))[code]
+    attributes = pd.DataFrame({name: [f"{name}{value}" for value in code] for name, code in codes.items()})
+    attributes["gender"] = [GENDERS[code] for code in codes["gender"]]
+    unit = torch.nn.functional.normalize(torch.from_numpy(vectors).float(), dim=1)
+    ids = [str(100 + row) for row in range(count)]
+    return Items(ids, unit, attributes, np.arange(count), BundleMark("runs/train/bundle", digest))
+
+
+def events_of(*events: tuple[str, int, float], users: Sequence[str] = ()) -> Interactions:
+    """(user, item row, day) each."""
+    names = list(dict.fromkeys([*users, *(user for user, _, _ in events)]))
+    user = np.array([names.index(name) for name, _, _ in events], dtype=np.int64)
+    item = np.array([row for _, row, _ in events], dtype=np.int64)
+    return Interactions.of(names, user, item, np.array([BEGIN + day * DAY for _, _, day in events], dtype=np.float64))
+
+
+def random_events(items: Items, users: int = 30, most: int = 12, days: int = 100, seed: int = 0) -> Interactions:
+    """Without any rule."""
+    random = np.random.default_rng(seed)
+    events = []
+    for user in range(users):
+        for _ in range(random.integers(2, most)):
+            events.append((f"u{user}", int(random.integers(0, len(items))), float(random.uniform(0, days))))
+    return events_of(*events)
