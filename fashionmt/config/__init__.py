@@ -23,7 +23,7 @@ from fashionmt.config.model import (
     WidePathConfig,
 )
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
-from fashionmt.config.recommend import InteractionColumnsConfig, RankerConfig, SyntheticConfig
+from fashionmt.config.recommend import InteractionColumnsConfig, RankerConfig, RecommendConfig, SyntheticConfig
 from fashionmt.config.similar import SimilarConfig
 from fashionmt.config.sweep import SweepConfig
 from fashionmt.config.tabular import TabularColumnConfig
@@ -57,6 +57,7 @@ __all__ = [
     "PredictConfig",
     "PreprocessConfig",
     "RankerConfig",
+    "RecommendConfig",
     "SimilarConfig",
     "SplitConfig",
     "SweepConfig",

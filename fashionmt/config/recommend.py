@@ -1,6 +1,7 @@
 """Recommendations for people: what `train.py experiment=recommend` and `predict.py task=recommend` read."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from fashionmt.config.checks import check_choice, check_range
 from fashionmt.errors import UserError
@@ -115,3 +116,34 @@ class RankerConfig:
         if self.interactions is not None and self.index is None:
             wrong = "not set, and the interactions are of items whose vectors lie in one"
             raise UserError("recommend.index", wrong, "Make it with predict.py task=similar, and name its folder")
+
+
+@dataclass
+class RecommendConfig:
+    """Whom to recommend to, by what, and what may be recommended."""
+
+    interactions: str | None = None
+    """Who took what, a file as `RankerConfig.interactions`; what was taken is the history."""
+    columns: InteractionColumnsConfig = field(default_factory=InteractionColumnsConfig)
+    events: list[str] = field(default_factory=list)
+    """Of the event column, those that count; empty: all."""
+    least_weight: float | None = None
+    """Ratings or weights below it do not count; null: all do."""
+    users: str | None = None
+    """A file of those who are recommended to, with what is known of them in columns that are called as attributes are;
+    null: everyone in the interactions."""
+    model: str | None = None
+    """The folder of a ranker, or of its run; `mean` for the mean of the history; null: the newest below
+    runs/recommend."""
+    k: int = 10
+    filters: dict[str, Any] = field(default_factory=dict)
+    """Attribute, or column that was kept -> its value, or a list: any of them."""
+    in_stock: str | None = None
+    """A column that was kept (keep_columns): only items are recommended that it says are there."""
+    seen: bool = False
+    """Recommend what someone has had already, too."""
+    duplicates: bool = False
+    """Recommend the same product several times, and what is the same product as something had."""
+
+    def __post_init__(self) -> None:
+        check_range("recommend.k", self.k, 1, 1e6)

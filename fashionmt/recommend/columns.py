@@ -58,3 +58,15 @@ def _plain(column: str) -> str:
         if column.endswith(kind):
             return column.removesuffix(kind)
     return column
+
+
+def map_user_column(path: Path, found: Sequence[str], given: str | None) -> str:
+    """The column of users. Raises `UserError` where there is none."""
+    if given is not None and given in found:
+        return given
+    plain = {_plain(column): column for column in reversed(found)}
+    for name in KNOWN["user"]:
+        if name in plain:
+            return plain[name]
+    wrong = f"no column of users; found: {', '.join(found)}"
+    raise UserError(str(path), wrong, "Set recommend.columns.user=<column>, or call it user_id")

@@ -91,8 +91,6 @@ def save_ranker(saved: SavedRanker, folder: Path) -> None:
 
 def load_ranker(folder: Path, items: Items) -> SavedRanker:
     """Read it. Raises `UserError` where it is not whole, or where `items` are of another bundle."""
-    if (folder / "ranker" / FACTS).is_file():
-        folder = folder / "ranker"  # a run's folder
     try:
         stored = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         if stored["format"] != FORMAT:
@@ -114,6 +112,12 @@ def load_ranker(folder: Path, items: Items) -> SavedRanker:
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
         repair = "Copy it again, or train it again"
         raise UserError(f"recommend.model={folder}", f"damaged ({str(error)[:100]})", repair) from error
+
+
+def ranker_folder(named: str) -> Path:
+    """The folder itself, or the ranker of a run's."""
+    inside = Path(named) / "ranker"
+    return inside if (inside / FACTS).is_file() else Path(named)
 
 
 def newest_ranker() -> Path | None:
