@@ -91,6 +91,9 @@ def _sweep_job(composed: DictConfig) -> Any:
     from fashionmt.sweep.run import run_job
 
     _quiet_libraries()
+    if composed.recommend is not None:
+        with _one_line_errors():
+            raise UserError("experiment=recommend", "is no job of a multirun", "Leave out -m")
     sweep = to_dataclass(composed.sweep, SweepConfig)
     overrides = [text for text in HydraConfig.get().overrides.task if not text.startswith(("sweep.", "fail_fast="))]
     compose = functools.partial(to_dataclass, composed, TrainConfig)

@@ -23,7 +23,7 @@ class Learned:
     @torch.no_grad()
     def of(cls, name: str, ranker: Ranker, vectors: Tensor, own_rows: Tensor, numbers: Tensor) -> "Learned":
         """`own_rows`: of the ranker's items, see `Ranker.space`. `numbers`: float32 (N, 3), see `trends`."""
-        ranker = ranker.cpu().eval()
+        ranker = ranker.cpu()
         return cls(name, ranker, ranker.space(vectors, own_rows), ranker.priors(numbers))
 
     @torch.no_grad()

@@ -48,38 +48,36 @@ class Recommender:
 
     def recommend(self, people: People, known: Sequence[Mapping[str, str]]) -> list[list[Recommended]]:
         """The list of each, at most k long. `known`: what is known of each, attribute -> value."""
-        has_history = people.histories.mask.any(dim=1)
+        has_history = people.histories.mask.any(dim=1).tolist()
         scores = self.scorer.scores(people)
-        reasons = [""] * len(people)
-        for row in (~has_history).nonzero()[:, 0].tolist():
-            scores[row], reasons[row] = self._popular(known[row])
+        popular = {row: self._within(known[row]) for row, there in enumerate(has_history) if not there}
+        below = float(self.popularity.max()) + 1
+        for row, (within, _) in popular.items():
+            scores[row] = self.popularity - below * ~within
         rows, best = self._best(scores, people)
-        rests_on = self.scorer.reasons(people, rows)
-        return [
-            self._list(rows[row], best[row], rests_on[row] if has_history[row] else None, reasons[row])
-            for row in range(len(people))
-        ]
+        rests_on = self.scorer.reasons(people, rows).tolist()
+        lists = []
+        for row, (chosen, values) in enumerate(zip(rows.tolist(), best.tolist(), strict=True)):
+            if row in popular:
+                within, reason = popular[row]
+                reasons = [reason if within[item] else POPULAR for item in chosen]
+            else:
+                reasons = [f"{HISTORY}: {self.items.ids[item]}" for item in rests_on[row]]
+            places = zip(chosen, values, reasons, strict=True)
+            lists.append([Recommended(self.items.ids[item], *rest) for item, *rest in places if item >= 0])
+        return lists
 
-    def _list(self, rows: Tensor, scores: Tensor, rests_on: Tensor | None, reason: str) -> list[Recommended]:
-        found = []
-        for place, (row, score) in enumerate(zip(rows.tolist(), scores.tolist(), strict=True)):
-            if row >= 0:
-                why = reason if rests_on is None else f"{HISTORY}: {self.items.ids[int(rests_on[place])]}"
-                found.append(Recommended(self.items.ids[row], score, why))
-        return found
-
-    def _popular(self, known: Mapping[str, str]) -> tuple[Tensor, str]:
-        """(popularity, less of items that are not within what is known; the reason). A value that no item has, or that
-        leaves none that may be recommended, is passed over."""
+    def _within(self, known: Mapping[str, str]) -> tuple[Tensor, str]:
+        """(the items within what is known, bool (N,), which come before all others; the reason). A value that no item
+        has, or that leaves none that may be recommended, is passed over."""
         within, said = self.allowed.clone(), []
         for name, value in known.items():
             if name in self.items.attributes and value:
-                fits = torch.from_numpy((self.items.attributes[name] == value).to_numpy(dtype=bool))
+                fits = torch.from_numpy((self.items.attributes[name] == value).to_numpy(dtype=bool, copy=True))
                 if (within & fits).any():
                     within &= fits
                     said.append(f"{name}={value}")
-        below = float(self.popularity.max()) + 1
-        return self.popularity - below * ~within, f"{POPULAR}: {', '.join(said)}" if said else POPULAR
+        return within, f"{POPULAR}: {', '.join(said)}" if said else POPULAR
 
     def _best(self, scores: Tensor, people: People) -> tuple[Tensor, Tensor]:
         """(rows, scores), (B, k): the best that may be recommended, -1 where there are fewer."""

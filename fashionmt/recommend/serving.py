@@ -66,7 +66,7 @@ def open_serving(config: PredictConfig) -> Serving:
     read = read_interactions(path, items.rows, filters, "recommend.columns")
     asked = everyone(read.events)
     if options.users is not None:
-        asked = read_asked(Path(options.users), options.columns.user, list(items.attributes))
+        asked = read_asked(Path(options.users), options.columns.user, [str(name) for name in items.attributes.columns])
     if not asked.users:
         raise UserError(str(options.users or path), "names no user", "Give it rows")
     events, users = with_events_of(read.events, asked.users)

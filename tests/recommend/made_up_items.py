@@ -1,12 +1,17 @@
 """A catalogue of items in memory, whose vectors tell their attributes, and events on it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import torch
 
-from fashionmt.item_index import BundleMark
+from fashionmt.item_index import BundleMark, add_items
+from fashionmt.item_index import Items as IndexItems
+from fashionmt.item_index.description import Description
+from fashionmt.item_index.segment import schema as segment_schema
 from fashionmt.recommend.interactions import DAY, Interactions
 from fashionmt.recommend.items import Items
 
@@ -48,3 +53,34 @@ def random_events(items: Items, users: int = 30, most: int = 12, days: int = 100
         for _ in range(random.integers(2, most)):
             events.append((f"u{user}", int(random.integers(0, len(items))), float(random.uniform(0, days))))
     return events_of(*events)
+
+
+def write_index(folder: Path, items: Items) -> Path:
+    """The same items as an index on the disk; those of an even row are in stock."""
+    names = [str(name) for name in items.attributes.columns]
+    columns = {
+        "id": list(items.ids),
+        "title": [f"product {product}" for product in items.products],
+        "picture": [None] * len(items),
+        "picture_sha256": [None] * len(items),
+        "kept.stock": [str((row + 1) % 2) for row in range(len(items))],
+    }
+    for name in names:
+        columns |= {name: items.attributes[name].tolist(), f"{name}_confidence": [1.0] * len(items)}
+    table = pyarrow.Table.from_pydict(columns, segment_schema(names, ["stock"]))
+    stored = IndexItems(items.vectors.numpy(), table)
+    add_items(folder, Description(items.bundle, items.vectors.shape[1], "fused", names), [stored], "made up")
+    return folder
+
+
+def write_events(path: Path, events: Interactions, items: Items) -> Path:
+    """As a CSV file."""
+    frame = pd.DataFrame(
+        {
+            "user_id": [events.users[user] for user in events.user],
+            "item_id": [items.ids[item] for item in events.item],
+            "timestamp": events.time,
+        }
+    )
+    frame.to_csv(path, index=False)
+    return path
