@@ -91,6 +91,9 @@ def _sweep_job(composed: DictConfig) -> Any:
     from fashionmt.sweep.run import run_job
 
     _quiet_libraries()
+    if composed.recommend is not None:
+        with _one_line_errors():
+            raise UserError("experiment=recommend", "is no job of a multirun", "Leave out -m")
     sweep = to_dataclass(composed.sweep, SweepConfig)
     overrides = [text for text in HydraConfig.get().overrides.task if not text.startswith(("sweep.", "fail_fast="))]
     compose = functools.partial(to_dataclass, composed, TrainConfig)
@@ -140,6 +143,11 @@ def _train_in(root: Path, config: TrainConfig) -> None:
         config = settle(config)
         folder.claim(to_yaml(config))
     loggers = build_loggers(config.logger, folder.root)
+    if config.recommend is not None:
+        from fashionmt.recommend import run_recommending
+
+        run_recommending(config, folder, loggers, resume)
+        return
     if config.contrast is not None:
         if metrics := run_pretraining(config, folder, loggers, resume):
             print_pretrained(config, folder, metrics)
@@ -172,6 +180,10 @@ def _task(name: str) -> Callable[[PredictConfig], dict[str, Any]]:
         from fashionmt.export import export_bundle
 
         return export_bundle
+    if name == "recommend":
+        from fashionmt.recommend import recommend
+
+        return recommend
     from fashionmt.similar import find, make_index
 
     return make_index if name == "index" else find

@@ -39,11 +39,12 @@ LAYERS = {
     "similar": 5,
     "export": 5,
     "sweep": 5,
-    "cli": 6,
+    "recommend": 6,
+    "cli": 7,
 }
 """A module, or a package whose modules may import each other -> its layer."""
 DOORS = {
-    "pytorch_lightning": ("training/",),
+    "pytorch_lightning": ("training/", "recommend/train.py", "recommend/ranker_module.py"),
     "lightning": (),
     "hydra": ("hydra_bridge.py", "cli.py"),
     "hydra_plugins": ("sweep/study_sweeper.py",),

@@ -24,6 +24,7 @@ from fashionmt.config.model import (
     WidePathConfig,
 )
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
+from fashionmt.config.recommend import InteractionColumnsConfig, RankerConfig, RecommendConfig, SyntheticConfig
 from fashionmt.config.similar import SimilarConfig
 from fashionmt.config.similarity import SimilarityConfig
 from fashionmt.config.sweep import SweepConfig
@@ -50,6 +51,7 @@ __all__ = [
     "ExportConfig",
     "FusionConfig",
     "ImageTowerConfig",
+    "InteractionColumnsConfig",
     "LossConfig",
     "ModelConfig",
     "OptimConfig",
@@ -57,10 +59,13 @@ __all__ = [
     "PredictColumnsConfig",
     "PredictConfig",
     "PreprocessConfig",
+    "RankerConfig",
+    "RecommendConfig",
     "SimilarConfig",
     "SimilarityConfig",
     "SplitConfig",
     "SweepConfig",
+    "SyntheticConfig",
     "TabularColumnConfig",
     "TextTowerConfig",
     "ThresholdConfig",

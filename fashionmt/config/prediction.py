@@ -6,10 +6,11 @@ from typing import Any
 
 from fashionmt.config.checks import check_choice, check_range
 from fashionmt.config.export import EXPORTED, ExportConfig
+from fashionmt.config.recommend import RecommendConfig
 from fashionmt.config.similar import SimilarConfig
 from fashionmt.errors import UserError
 
-TASKS = ("tag", "index", "similar", "export")
+TASKS = ("tag", "index", "similar", "recommend", "export")
 PRECISIONS = {"torch": ("32-true", "bf16-mixed"), "onnx": EXPORTED, "openvino": EXPORTED}
 """What computes the model -> in which arithmetic it can."""
 
@@ -33,7 +34,8 @@ class PredictConfig:
     """Everything `predict.py` reads."""
 
     task: str = "tag"
-    """tag: a catalogue; index: tag it and make, or add to, an index of its items; similar: find items in an index."""
+    """tag: a catalogue; index: tag it and make, or add to, an index of its items; similar: find items in an index;
+    recommend: items of an index for people, by what they took before."""
     bundle: str | None = None
     """A bundle's folder, or `wandb:<entity>/<project>/<artifact>`; null takes the newest under runs/train."""
     catalogue: Any = None
@@ -81,6 +83,7 @@ class PredictConfig:
     """The folder of an index that task=index made; null: the newest below runs/index, and where there is none, one is
     made of the catalogue, or of the sample."""
     similar: SimilarConfig = field(default_factory=SimilarConfig)
+    recommend: RecommendConfig = field(default_factory=RecommendConfig)
     engine: str = "local"
     """What makes the parts: local, this process; ray, the workers of Ray on this machine or a cluster. Either makes the
     same ones, and goes on with the other's."""

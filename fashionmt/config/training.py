@@ -8,6 +8,7 @@ from fashionmt.config.benchmark import BenchmarkConfig
 from fashionmt.config.checks import MAX_SEED, check_choice, check_range
 from fashionmt.config.data import DataConfig, PreprocessConfig
 from fashionmt.config.model import ModelConfig
+from fashionmt.config.recommend import RankerConfig
 from fashionmt.config.similarity import SimilarityConfig
 from fashionmt.config.sweep import SweepConfig
 from fashionmt.errors import UserError
@@ -173,6 +174,8 @@ class TrainConfig:
     """The folder of a killed run to continue."""
     contrast: ContrastConfig | None = None
     """Not a tagger is trained, but its two towers, on the catalogue's own pairs; null: a tagger."""
+    recommend: RankerConfig | None = None
+    """Not a tagger is trained, but a ranker of its items for people's histories; null: a tagger."""
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
     """Of a multirun (`-m`)."""
@@ -187,6 +190,16 @@ class TrainConfig:
             check_range("limit_items", self.limit_items, 1, 1e12)
         if self.contrast is not None:
             self._check_contrast()
+        if self.recommend is not None:
+            self._check_recommend()
+
+    def _check_recommend(self) -> None:
+        for name, there in {
+            "contrast": self.contrast is not None,
+            "benchmark.row": self.benchmark.row is not None,
+        }.items():
+            if there:
+                raise UserError(name, "is of another training than recommend", "Leave one out")
 
     def _check_contrast(self) -> None:
         """What is kept of such a run are a torchvision network and an encoder that transformers reads."""

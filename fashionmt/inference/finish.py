@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def finish(job: Job, footers: list[Footer], max_bad_fraction: float, speed: dict
     """
     totals = sum_statistics(footer.statistics for footer in footers)
     quarantined = sum(totals["quarantined"].values())
-    _write_quarantine(job)
+    write_quarantine(job.folder, job.parts)
     write_summary(job, totals)
     rows = job.manifest.rows
     if quarantined > max_bad_fraction * rows:
@@ -38,7 +39,7 @@ def finish(job: Job, footers: list[Footer], max_bad_fraction: float, speed: dict
         repair = f"See {job.folder / QUARANTINE}, and repair the rows or raise max_bad_fraction"
         raise TooManyBadError(str(job.folder), f"{share} ({codes})", repair)
     if job.joined is not None:
-        _join(job.parts, job.joined)
+        join_parts(job.parts, job.joined)
     write_manifest(job.folder, replace(job.manifest, totals=totals | {"speed": speed}))
     publish(job.success, f"{job.manifest.fingerprint}\n".encode())
     return totals
@@ -52,9 +53,9 @@ def is_finished(job: Job) -> bool:
     return bool(job.manifest.totals) and all(file.is_file() for file in asked)
 
 
-def _write_quarantine(job: Job) -> None:
+def write_quarantine(folder: Path, of_parts: Sequence[PartFiles]) -> None:
     """All the quarantine in one table, for people."""
-    whole, parts = job.folder / QUARANTINE, [files.quarantine for files in job.parts if files.quarantine.is_file()]
+    whole, parts = folder / QUARANTINE, [files.quarantine for files in of_parts if files.quarantine.is_file()]
     if not parts:
         remove(whole)
         return
@@ -73,8 +74,8 @@ def _quarantine_rows(part: Path) -> bytes:
     return text.getvalue().encode()
 
 
-def _join(parts: list[PartFiles], joined: Path) -> None:
-    """The parts' tags in one file, part by part."""
+def join_parts(parts: Sequence[PartFiles], joined: Path) -> None:
+    """The parts' tables in one file, part by part."""
     with publishing(joined) as file:
         if parts[0].format == "csv":
             for i, part in enumerate(parts):

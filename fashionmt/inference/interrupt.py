@@ -14,13 +14,13 @@ SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINA
 class StoppedError(UserError):
     """Someone asked the job to stop."""
 
-    def __init__(self, code: ExitCode) -> None:
-        super().__init__("tagging", "stopped", "The same command goes on where it was")
+    def __init__(self, code: ExitCode, doing: str) -> None:
+        super().__init__(doing, "stopped", "The same command goes on where it was")
         self.code = code
 
 
 @contextlib.contextmanager
-def heeding_signals() -> Iterator[Callable[[], None]]:
+def heeding_signals(doing: str = "tagging") -> Iterator[Callable[[], None]]:
     """Gives what raises `StoppedError` once one of `SIGNALS` has come."""
     asked: list[ExitCode] = []
 
@@ -30,7 +30,7 @@ def heeding_signals() -> Iterator[Callable[[], None]]:
 
     def heed() -> None:
         if asked:
-            raise StoppedError(asked[0])
+            raise StoppedError(asked[0], doing)
 
     if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
         yield heed

@@ -1,7 +1,7 @@
 """A tagging job: its inputs opened, its output folder claimed, its manifest written or read again."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,10 +75,8 @@ def open_job(config: PredictConfig, bundle: Bundle, digest: str) -> Job:
     """Open the inputs and claim the output folder. Raises `UserError` before anything is written where they do not fit;
     `TakenError` where the folder is another job's. `digest`: the bundle's."""
     opened = _open_inputs(config, bundle, digest)
-    folder, joined = _places(config, opened.reader.catalogue.names, opened.mark)
-    if joined is not None and joined.exists() and not folder.is_dir() and not config.overwrite:
-        raise _taken(joined, "is there already")
-    manifest = _claim(folder, opened.mark, config, opened.settings, opened.reader)
+    folder, joined = places(config, opened.reader.catalogue.names[0], opened.mark)
+    manifest = claim(folder, joined, opened.mark, config.overwrite, lambda: _survey(opened))
     summary = folder / SUMMARY if config.summary else None
     return Job(folder, joined, manifest, opened.reader, list(bundle.spaces), summary)
 
@@ -87,7 +85,7 @@ def join_job(config: PredictConfig, bundle: Bundle, digest: str, mark: str) -> J
     """A job that another process has opened, maybe on another machine; nothing is written. `mark`: its fingerprint.
     Raises `UserError` where the files are others here."""
     opened = _open_inputs(config, bundle, digest)
-    folder, joined = _places(config, opened.reader.catalogue.names, mark)
+    folder, joined = places(config, opened.reader.catalogue.names[0], mark)
     manifest = read_manifest(folder)
     if opened.mark != mark or manifest is None or manifest.fingerprint != mark:
         wrong = f"on {socket.gethostname()} the bundle, the catalogue or the output is not the job's"
@@ -161,10 +159,11 @@ def _runtime(config: PredictConfig) -> str:
     return f"{config.runtime} {read_exports(Path(str(config.bundle))).sha256(config.precision)}"
 
 
-def _places(config: PredictConfig, names: Sequence[str], mark: str) -> tuple[Path, Path | None]:
-    """(folder of the parts, the file that they are joined into)."""
+def places(config: PredictConfig, name: str, mark: str) -> tuple[Path, Path | None]:
+    """(folder of the parts, the file that they are joined into). `name`: of the input, for an output that has none.
+    Raises `UserError`."""
     if config.output is None:
-        stem = Path(names[0]).name.split(".")[0] or "items"
+        stem = Path(name).name.split(".")[0] or "items"
         return RUNS / f"{stem}-{mark[:8]}", None
     output = Path(config.output)
     if output.suffix.lower() in JOINED:
@@ -178,21 +177,27 @@ def _places(config: PredictConfig, names: Sequence[str], mark: str) -> tuple[Pat
     return output, None
 
 
-def _claim(folder: Path, mark: str, config: PredictConfig, settings: dict[str, Any], reader: ItemReader) -> Manifest:
-    """The job's manifest: the folder's own, or a new one in a folder that holds nothing else."""
-    found = read_manifest(folder) if not config.overwrite else None
+def _survey(opened: _Inputs) -> Manifest:
+    survey = opened.reader.catalogue.survey(opened.reader.columns.id, opened.settings["part_rows"])
+    return Manifest(opened.settings, survey.inputs, survey.rows, survey.duplicate_ids, survey.parts)
+
+
+def claim(folder: Path, joined: Path | None, mark: str, overwrite: bool, make: Callable[[], Manifest]) -> Manifest:
+    """The job's manifest: the folder's own, or a new one in a folder that holds nothing else. Raises `TakenError`."""
+    if joined is not None and joined.exists() and not folder.is_dir() and not overwrite:
+        raise _taken(joined, "is there already")
+    found = read_manifest(folder) if not overwrite else None
     if found is not None and found.fingerprint == mark:
         return found
-    survey = reader.catalogue.survey(reader.columns.id, settings["part_rows"])
-    manifest = Manifest(settings, survey.inputs, survey.rows, survey.duplicate_ids, survey.parts)
+    manifest = make()
     make_folder(folder)
     with held(folder / ".setup.lock", SETUP_SECONDS) as ours:
         if not ours:
             raise _taken(folder, "another process is at it")
-        found = _read_or_none(folder, config.overwrite)  # another shard's process may have been first
+        found = _read_or_none(folder, overwrite)  # another shard's process may have been first
         if found is not None and found.fingerprint == mark:
             return found
-        _clear(folder, found, mark, config.overwrite)
+        _clear(folder, found, mark, overwrite)
         write_manifest(folder, manifest)
     return manifest
 

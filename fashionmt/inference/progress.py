@@ -14,10 +14,11 @@ SECONDS = 30.0
 class Progress:
     """Rows done, of how many."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, doing: str = "tagging", unit: str = "rows") -> None:
         self.began = self.told = time.monotonic()
         self.total, self.done, self.quarantined = total, 0, 0
-        self._bar = tqdm(total=total, desc="tagging", unit=" rows", disable=not sys.stderr.isatty())
+        self._unit = unit
+        self._bar = tqdm(total=total, desc=doing, unit=f" {unit}", disable=not sys.stderr.isatty())
 
     def add(self, done: RowsDone) -> None:
         """So many more."""
@@ -49,7 +50,7 @@ class Progress:
             self._bar.set_postfix_str(text)
             return
         left = tqdm.format_interval((self.total - self.done) / self.rate) if self.rate else "?"
-        line = f"{self.done} of {self.total} rows  {self.rate:.0f} rows/s  {left} left  {text}\n"
+        line = f"{self.done} of {self.total} {self._unit}  {self.rate:.0f} {self._unit}/s  {left} left  {text}\n"
         sys.stderr.write(line)
 
 

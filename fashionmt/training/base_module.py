@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from fashionmt.batch import Batch
 from fashionmt.config import OptimConfig
 from fashionmt.errors import DivergedError
 from fashionmt.model import Tagger, TwoTowers
@@ -22,18 +21,18 @@ CHECK_STEPS = 10
 class BaseModule(pl.LightningModule):
     """Trains `model`. Every random draw of a step is a function of seed and step, so a resumed run repeats them."""
 
-    def __init__(self, model: Tagger | TwoTowers, config: OptimConfig, seed: int) -> None:
+    def __init__(self, model: nn.Module, config: OptimConfig, seed: int) -> None:
         super().__init__()
         self.config, self.seed = config, seed
         self.average = WeightAverage(model, config.ema) if config.ema is not None else None
         self._step_seed = seed
 
     @property
-    def model(self) -> Tagger | TwoTowers:
+    def model(self) -> nn.Module:
         """What is trained."""
         raise NotImplementedError
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed the step: dropout, modality dropout and augmentation draw from here."""
         self._step_seed = self.seed * 1_000_003 + self.global_step
         torch.manual_seed(self._step_seed)
@@ -72,6 +71,8 @@ class BaseModule(pl.LightningModule):
 
     def build_optimizer(self) -> AdamW:
         """Over the model's parameters."""
+        if not isinstance(self.model, Tagger | TwoTowers):
+            raise NotImplementedError
         return build_optimizer(self.model, self.config)
 
     def configure_optimizers(self) -> Any:

@@ -1,18 +1,19 @@
 """Batches for the trainer: shuffled alike for one seed and epoch, and resumable in mid-epoch."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pytorch_lightning as pl
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fashionmt.batch import Batch
 from fashionmt.config import TitleVariationConfig
 from fashionmt.data import CatalogueDataset, PreparedData
 
 Positions = npt.NDArray[np.int64]
+B = TypeVar("B")
 
 
 class EpochBatchSampler(Sampler[Positions]):
@@ -43,12 +44,13 @@ class EpochBatchSampler(Sampler[Positions]):
         yield from np.array_split(mine, self.batches)[first:]
 
 
-class ResumableLoader(DataLoader[Batch]):
+class ResumableLoader(DataLoader[B]):
     """A loader whose sampler starts where a checkpoint stopped. Lightning asks for the state and gives it back."""
 
     sampler: EpochBatchSampler
 
-    def __init__(self, dataset: CatalogueDataset, sampler: EpochBatchSampler) -> None:
+    def __init__(self, dataset: Dataset[B], sampler: EpochBatchSampler) -> None:
+        """`dataset[positions]` is a batch."""
         super().__init__(dataset, batch_size=None, sampler=sampler)
         self.given = 0
 
@@ -110,7 +112,7 @@ class CatalogueDataModule(pl.LightningDataModule):
         """Of each process."""
         return len(self._sampler())
 
-    def train_dataloader(self) -> ResumableLoader:
+    def train_dataloader(self) -> ResumableLoader[Batch]:
         """Shuffled by seed and epoch."""
         return ResumableLoader(self.data.training_dataset(self.titles, self.struck), self._sampler())
 

@@ -247,7 +247,7 @@ def device_of(config: TrainerConfig) -> torch.device:
 def fit(
     trainer: pl.Trainer,
     module: BaseModule,
-    datamodule: CatalogueDataModule,
+    datamodule: pl.LightningDataModule,
     folder: RunFolder,
     resume: bool,
 ) -> None:

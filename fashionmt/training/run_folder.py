@@ -61,6 +61,11 @@ class RunFolder:
         return self.root / "towers"
 
     @property
+    def ranker(self) -> Path:
+        """The trained ranker, of a run that learns to recommend."""
+        return self.root / "ranker"
+
+    @property
     def begun(self) -> bool:
         """Whether it holds something that took time to make: results or a checkpoint to go on from."""
         return self.metrics.is_file() or self.resume_checkpoint.is_file()
@@ -100,5 +105,6 @@ class RunFolder:
         if not self.config.is_file():
             raise UserError(f"resume={self.root}", "holds no run", "Name a folder below runs/train")
         if self.metrics.is_file():
-            repair = f"Its towers are in {self.towers}" if self.towers.is_dir() else f"Its bundle is {self.bundle}"
+            made = next((each for each in (self.towers, self.ranker) if each.is_dir()), self.bundle)
+            repair = f"Its {made.name} is {made}" if made != self.towers else f"Its towers are in {made}"
             raise UserError(f"resume={self.root}", "this run has ended", repair)

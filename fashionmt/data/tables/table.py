@@ -9,7 +9,7 @@ from fashionmt.data.tables.parquet import ParquetFile
 from fashionmt.data.tables.row import BadRow, Place, Scanned, TableRow
 from fashionmt.errors import UserError
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".inter": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
 
 

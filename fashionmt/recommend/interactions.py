@@ -1,0 +1,181 @@
+"""Who took what and when, from a table file: ids are texts as they stand, and nothing is lost uncounted.
+
+U users, E events.
+"""
+
+import time as clock
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fashionmt.data.findings import Findings
+from fashionmt.data.tables import BadRow, Table
+from fashionmt.recommend.columns import InteractionColumns, map_columns
+from fashionmt.recommend.items import Rows
+from fashionmt.recommend.times import parse_times
+
+Floats = npt.NDArray[np.float64]
+DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Events by user, each user's in the order in which they happened; at one time, in the order of the file."""
+
+    users: tuple[str, ...]
+    """The users' ids, in the order of the file; those whose events are all set aside too."""
+    user: Rows
+    """(E,), rising: an index of `users`."""
+    item: Rows
+    """(E,): a row of the items."""
+    time: Floats
+    """(E,) seconds since 1970; NaN where it is not known, and those come first of their user's."""
+
+    @property
+    def starts(self) -> Rows:
+        """(U + 1,): user u has the events from `starts[u]` to `starts[u + 1]`."""
+        return np.searchsorted(self.user, np.arange(len(self.users) + 1)).astype(np.int64)
+
+    def kept(self, which: npt.NDArray[np.bool_]) -> "Interactions":
+        """Of the same users, the events that `which` (E,) says."""
+        return Interactions(self.users, self.user[which], self.item[which], self.time[which])
+
+    @classmethod
+    def of(cls, users: Sequence[str], user: Rows, item: Rows, time: Floats) -> "Interactions":
+        """Events in any order."""
+        order = np.lexsort((np.arange(len(user)), np.nan_to_num(time, nan=-np.inf), user))
+        return cls(tuple(users), user[order], item[order], time[order])
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which events count."""
+
+    columns: Mapping[str, str | None]
+    """Meaning -> the file's column, where it is named."""
+    events: Sequence[str] = ()
+    """Of the event column; empty: all."""
+    least_weight: float | None = None
+    """Ratings or weights below it do not count; None: all do."""
+
+
+@dataclass(frozen=True)
+class ReadInteractions:
+    """A file, read."""
+
+    events: Interactions
+    columns: InteractionColumns
+    findings: Findings
+    bad: tuple[BadRow, ...]
+    """The rows that cannot be read."""
+
+
+def read_interactions(
+    path: Path, rows: Mapping[str, int], filters: Filters, option: str, now: float | None = None
+) -> ReadInteractions:
+    """The events of `path` on the items of `rows` (id -> row), what was found on the way, and the rows that are none.
+
+    `option`: the key that the columns are named below, for errors. `now`: seconds since 1970; later is the future. An
+    event whose time is absent, is no time or lies in the future has no known time. Raises `UserError` where the file or
+    a needed column is not there.
+    """
+    table = Table(path)
+    columns = map_columns(path, table.columns, filters.columns, option)
+    reader = _Reader(columns, rows, filters)
+    for _, row in table.scan():
+        reader.add(row)
+    return reader.result(clock.time() if now is None else now)
+
+
+class _Reader:
+    """Sorts rows into events and findings."""
+
+    def __init__(self, columns: InteractionColumns, rows: Mapping[str, int], filters: Filters) -> None:
+        self.columns, self.rows, self.filters = columns, rows, filters
+        self.findings = Findings()
+        self.bad: list[BadRow] = []
+        self.users: dict[str, int] = {}
+        self.user, self.item = array("q"), array("q")
+        self.times: list[str] = []
+
+    def add(self, row: object) -> None:
+        """A row of the file."""
+        if isinstance(row, BadRow):
+            self.bad.append(row)
+            self.findings.add(f"rows that cannot be read ({row.problem.code})", "set aside", f"line {row.line}")
+            return
+        values: dict[str, str] = row.values  # type: ignore[attr-defined]
+        line = f"line {row.line}"  # type: ignore[attr-defined]
+        user, item = values[self.columns.user], values[self.columns.item]
+        if user == "" or item == "":
+            self.findings.add("rows without a user or an item", "set aside", line)
+            return
+        number = self.users.setdefault(user, len(self.users))
+        if not self._counts(values, line):
+            return
+        if item not in self.rows:
+            self.findings.add("events with items that the catalogue lacks", "set aside", item)
+            return
+        self.user.append(number)
+        self.item.append(self.rows[item])
+        if self.columns.time is not None:
+            self.times.append(values[self.columns.time])
+
+    def _counts(self, values: Mapping[str, str], line: str) -> bool:
+        """Whether the event is one of those asked for."""
+        kinds, least = self.filters.events, self.filters.least_weight
+        if kinds and self.columns.event is not None and values[self.columns.event] not in kinds:
+            self.findings.add(f"events of other kinds than {', '.join(kinds)}", "left out", line)
+            return False
+        if least is None or self.columns.weight is None:
+            return True
+        try:
+            enough = float(values[self.columns.weight]) >= least
+        except ValueError:
+            self.findings.add("weights that are no numbers", "left out", line)
+            return False
+        if not enough:
+            self.findings.add(f"events that weigh less than {least:g}", "left out", line)
+        return enough
+
+    def result(self, now: float) -> ReadInteractions:
+        """All of it, sorted; duplicates counted and left out."""
+        user, item = np.array(self.user, np.int64), np.array(self.item, np.int64)
+        names = list(self.users)
+        time = np.full(len(user), np.nan)
+        if self.columns.time is not None:
+            time = self._times(now, [names[number] for number in user])
+        elif len(user):
+            self.findings.add("events without a time", "taken in the order of the file", self._file_note(), len(user))
+        once = ~pd.DataFrame({"user": user, "item": item, "time": time}).duplicated().to_numpy()
+        if self.columns.time is None:
+            once[:] = True  # what stands twice may have happened twice
+        for number in np.flatnonzero(~once):
+            self.findings.add("events that stand twice, at one time", "counted once", names[user[number]])
+        events = Interactions.of(names, user[once], item[once], time[once])
+        self._note_ties(events)
+        return ReadInteractions(events, self.columns, self.findings, tuple(self.bad))
+
+    def _file_note(self) -> str:
+        return "no column of times"
+
+    def _times(self, now: float, users: Sequence[str]) -> Floats:
+        """Seconds since 1970, NaN for what is no time or has not been yet."""
+        time = parse_times(self.times)
+        for number in np.flatnonzero(np.isnan(time)).tolist():
+            self.findings.add("events whose time is missing or no time", "taken as their user's oldest", users[number])
+        for number in np.flatnonzero(time > now + DAY).tolist():  # clocks differ by a time zone
+            self.findings.add("events dated in the future", "taken as their user's oldest", users[number])
+        return np.where(time > now + DAY, np.nan, time)
+
+    def _note_ties(self, events: Interactions) -> None:
+        """Events of one user at one time: their order is the file's."""
+        tied = (events.user[1:] == events.user[:-1]) & (events.time[1:] == events.time[:-1])
+        for number in np.flatnonzero(tied):
+            what = "events at the same time as another of their user"
+            self.findings.add(what, "taken in the order of the file", events.users[events.user[number]])

@@ -1,0 +1,91 @@
+"""What a learned ranker is worth on SYNTHETIC people, beside the baselines and who knows the truth: does it learn?
+
+    python tests/benchmarks/recommend_quality.py index=<folder> [users=3000] [seeds=0,1,2] [epochs=8]
+
+Made-up people say nothing of real ones. For each seed, with other people and another training, prints as JSON: whether
+the ranker's interval lies above those of all baselines (NDCG and MAP), its recall of new items over that of the others,
+and the same training where the events are dealt to people at random, each keeping as many: nothing personal is left to
+learn there, and the ranker, popularity aside, is to be no better than the mean of the history.
+"""
+
+import json
+import logging
+import sys
+import tempfile
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+
+from fashionmt.config import TrainConfig
+from fashionmt.hydra_bridge import VERSION_BASE, register_resolvers, register_schemas, to_dataclass
+from fashionmt.paths import conf_dir
+from fashionmt.recommend.evaluation import beats
+from fashionmt.recommend.source import Source, open_source
+from fashionmt.recommend.train import LEARNED, run_recommending
+from fashionmt.training import RunFolder, settle
+
+METRICS = ("NDCG@10", "MAP@10")
+
+
+def main() -> None:
+    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    warnings.filterwarnings("ignore")
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    register_schemas()
+    register_resolvers()
+    for seed in options.get("seeds", "0,1,2").split(","):
+        config = config_of(options, int(seed))
+        source = open_source(config.recommend)  # type: ignore[arg-type]
+        told = summary(run(config, source))
+        shuffled = run(config, replace(source, events=dealt(source, int(seed)), synthetic=None))
+        told["dealt at random"] = {name: each["metrics"]["NDCG@10"] for name, each in systems(shuffled).items()}
+        sys.stdout.write(json.dumps({"SYNTHETIC, seed": seed} | told, indent=1) + "\n")
+
+
+def config_of(options: dict[str, str], seed: int) -> TrainConfig:
+    overrides = [
+        "experiment=recommend",
+        f"recommend.index={options['index']}",
+        f"recommend.synthetic.users={options.get('users', '3000')}",
+        f"recommend.synthetic.seed={seed}",
+        f"seed={seed}",
+        f"trainer.max_epochs={options.get('epochs', '8')}",
+    ]
+    with initialize_config_dir(str(conf_dir()), **VERSION_BASE):
+        return settle(to_dataclass(compose("train", overrides), TrainConfig))
+
+
+def run(config: TrainConfig, source: Source) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        return run_recommending(config, RunFolder(Path(folder)), [], False, source)
+
+
+def dealt(source: Source, seed: int) -> Any:
+    """The same events at the same times, each of another person."""
+    events = source.events
+    users = np.random.default_rng(seed).permutation(events.user)
+    return type(events).of(events.users, users, events.item, events.time)
+
+
+def systems(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {system["name"]: system for system in metrics["systems"]}
+
+
+def summary(metrics: dict[str, Any]) -> dict[str, Any]:
+    found = systems(metrics)
+    learned = found[LEARNED]
+    baselines = [system for name, system in found.items() if name not in (LEARNED, "oracle")]
+    warm, cold = (learned[side]["Recall"]["value"] for side in ("warm_items", "cold_items"))
+    return {
+        "beats all baselines": {metric: beats(learned, baselines, metric) for metric in METRICS},
+        "cold over warm recall": cold / warm,
+        "systems": {name: {metric: each["metrics"][metric] for metric in METRICS} for name, each in found.items()},
+    }
+
+
+if __name__ == "__main__":
+    main()
