@@ -1,33 +1,25 @@
 """The commands: compose the config, hand plain dataclasses on, turn every failure into one line and an exit code."""
 
 import contextlib
-import dataclasses
-import difflib
-import errno
 import functools
 import importlib.util
 import json
 import os
-import re
 import sys
-import traceback
-import typing
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import hydra
-import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from fashionmt.config import BenchmarkConfig, PredictConfig, SweepConfig, TrainConfig
-from fashionmt.errors import ExitCode, RowFailedError, UserError
+from fashionmt.errors import ExitCode, UserError
+from fashionmt.failures import DEBUG, leave, one_line_errors
 from fashionmt.hydra_bridge import (
     MAIN,
     begun_sweep,
@@ -40,8 +32,6 @@ from fashionmt.hydra_bridge import (
 )
 from fashionmt.paths import cache_dir, conf_dir
 
-DEBUG = "FASHIONMT_DEBUG"
-"""The environment variable that asks for tracebacks."""
 COMMAND = "FASHIONMT_COMMAND"
 """The environment variable that tells the jobs of one command from those of others: the processes that it starts
 inherit it."""
@@ -76,7 +66,7 @@ def _train(composed: DictConfig) -> Any:
         return None
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _sweep_job(composed)
-    with _one_line_errors():
+    with one_line_errors():
         if composed.sweep_status is not None:
             return _sweep_status(Path(composed.sweep_status))
         config = to_dataclass(composed, TrainConfig)
@@ -92,7 +82,7 @@ def _sweep_job(composed: DictConfig) -> Any:
 
     _quiet_libraries()
     if composed.recommend is not None:
-        with _one_line_errors():
+        with one_line_errors():
             raise UserError("experiment=recommend", "is no job of a multirun", "Leave out -m")
     sweep = to_dataclass(composed.sweep, SweepConfig)
     overrides = [text for text in HydraConfig.get().overrides.task if not text.startswith(("sweep.", "fail_fast="))]
@@ -100,7 +90,7 @@ def _sweep_job(composed: DictConfig) -> Any:
     try:
         return run_job(compose, sweep, composed.fail_fast, overrides, os.environ.get(COMMAND, ""))
     except KeyboardInterrupt:
-        _leave(ExitCode.INTERRUPTED, "interrupted. The same command goes on with it")
+        leave(ExitCode.INTERRUPTED, "interrupted. The same command goes on with it")
 
 
 def _sweep_status(folder: Path) -> None:
@@ -116,7 +106,7 @@ def _conclude_sweep() -> None:
 
         code, line = conclude(_relative(folder), os.environ[COMMAND])
         if line is not None:
-            _leave(code, line)
+            leave(code, line)
 
 
 def _benchmark_row(composed: DictConfig) -> None:
@@ -159,7 +149,7 @@ def _train_in(root: Path, config: TrainConfig) -> None:
 
 @hydra.main(**MAIN, config_path=str(conf_dir()), config_name="predict")
 def _predict(composed: DictConfig) -> None:
-    with _one_line_errors():
+    with one_line_errors():
         config = to_dataclass(composed, PredictConfig)
         run = _task(config.task)
         _quiet_libraries()
@@ -213,9 +203,6 @@ def _quiet_libraries() -> None:
         warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning|torch|transformers)")
 
 
-# Errors
-
-
 def _run(main: Callable[[], None], conclude: Callable[[], None] = lambda: None) -> None:
     register_schemas()
     register_resolvers()
@@ -223,105 +210,9 @@ def _run(main: Callable[[], None], conclude: Callable[[], None] = lambda: None) 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     if not sys.stderr.isatty():  # read when they are imported, by huggingface_hub and transformers
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    with _one_line_errors():
+    with one_line_errors():
         main()
         conclude()
-
-
-@contextlib.contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Any failure inside: one line on stderr and the documented exit code."""
-    try:
-        yield
-    except UserError as error:
-        _leave(error.code, str(error))
-    except RowFailedError as error:
-        _leave(error.code, _failed_rows(error))
-    except (HydraException, OmegaConfBaseException) as error:
-        _leave(ExitCode.USER_ERROR, _config_error(error))
-    except yaml.YAMLError as error:  # of a config file, a user's own too; those of a run's folder are UserErrors
-        _leave(ExitCode.USER_ERROR, f"config: {error}. Check its indentation, and quote a text that holds ': '.")
-    except KeyboardInterrupt:
-        _leave(ExitCode.INTERRUPTED, "interrupted")
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            where = f" for {error.filename}" if error.filename else ""
-            _leave(
-                ExitCode.RESOURCES,
-                f"no disk space left{where}. Free some, or move FASHIONMT_CACHE or the output.",
-            )
-        _leave(ExitCode.OUR_FAULT, _our_fault(error))
-    except Exception as error:
-        _leave(ExitCode.OUR_FAULT, _our_fault(error))
-
-
-def _leave(code: ExitCode, line: str) -> NoReturn:
-    if os.environ.get(DEBUG):
-        traceback.print_exc()
-    sys.stderr.write(f"fashionmt: {' '.join(line.split())}\n")
-    raise SystemExit(int(code)) from None
-
-
-def _our_fault(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
-
-
-def _failed_rows(error: RowFailedError) -> str:
-    """Hydra hands on the first failure alone; the folder knows them all."""
-    from fashionmt.benchmark.folder import read_failures
-
-    names = sorted({error.row, *(row["row"] for row in read_failures(Path(error.benchmark)))})
-    rows = "this row has" if len(names) == 1 else "these rows have"
-    return f"{error.benchmark}: {rows} failed: {', '.join(names)}. {error.row}: {error.reason}"
-
-
-EXTRAS = {"hydra/sweeper": "sweep", "joblib": "joblib", "submitit": "slurm", "ray": "ray"}
-"""What Hydra misses -> the extra that brings it."""
-INNER = ("full_key:", "object_type=", "reference_type=", "See https:")
-
-
-def _config_error(error: Exception) -> str:
-    """Hydra's and OmegaConf's messages in one line, less their inner workings, with the key that was meant."""
-    messages = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
-    texts: list[str] = []
-    for message in messages:
-        told = message.split("Config search path:")[0].split("To append to your config")[0]
-        lines = [line.strip() for line in told.splitlines()]
-        texts.append(" ".join(line for line in lines if line and not line.startswith(INNER)).rstrip("."))
-    line = f"config: {'. '.join(dict.fromkeys(texts))}."
-    for name, extra in EXTRAS.items():
-        if "hydra/" in line and name in line:
-            return f"{line} It comes with an extra: pip install 'fashionmt[{extra}]'."
-    return f"{line} {_nearest_option(line) or _suggestion()}"
-
-
-def _nearest_option(line: str) -> str | None:
-    """The option of a config group nearest to one that is not there."""
-    match = re.search(r"Could not find '(\S+)/(\S+)' Available options in '\S+': ([\w ]+)", line)
-    if match is None:
-        return None
-    group, asked, options = match.groups()
-    near = difflib.get_close_matches(asked, options.split(), 1)
-    return f"Did you mean {group}={near[0]}?" if near else None
-
-
-def _suggestion() -> str:
-    """The known key nearest to an unknown one on the command line."""
-    known = [key for kind in (TrainConfig, PredictConfig) for key in _keys(kind, "")]
-    for text in sys.argv[1:]:
-        key = text.split("=")[0].lstrip("+~").replace("/", ".")
-        if "=" in text and key not in known and (near := difflib.get_close_matches(key, known, 1)):
-            return f"Did you mean {near[0]}?"
-    return "See --help, or --cfg job for every key."
-
-
-def _keys(kind: Any, prefix: str) -> Iterator[str]:
-    """Every dotted key of a config dataclass."""
-    for name, hint in typing.get_type_hints(kind).items():
-        yield f"{prefix}{name}"
-        for nested in (hint, *typing.get_args(hint)):
-            if dataclasses.is_dataclass(nested):
-                yield from _keys(nested, f"{prefix}{name}.")
 
 
 @contextlib.contextmanager
@@ -331,5 +222,5 @@ def _mention_resume(folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if (folder / "config.yaml").is_file():
-            _leave(ExitCode.INTERRUPTED, f"interrupted. Go on with: python train.py resume={_relative(folder)}")
+            leave(ExitCode.INTERRUPTED, f"interrupted. Go on with: python train.py resume={_relative(folder)}")
         raise

@@ -40,20 +40,21 @@ LAYERS = {
     "export": 5,
     "sweep": 5,
     "recommend": 6,
+    "failures": 6,
     "cli": 7,
 }
 """A module, or a package whose modules may import each other -> its layer."""
 DOORS = {
     "pytorch_lightning": ("training/", "recommend/train.py", "recommend/ranker_module.py"),
     "lightning": (),
-    "hydra": ("hydra_bridge.py", "cli.py"),
+    "hydra": ("hydra_bridge.py", "failures.py", "cli.py"),
     "hydra_plugins": ("sweep/study_sweeper.py",),
     "faiss": ("item_index/approximate.py",),
     "ray": ("inference/ray_parts.py",),
     "onnx": (),
     "onnxruntime": ("inference/runtimes/onnx_runtime.py", "export/quantise.py"),
     "openvino": ("inference/runtimes/openvino_runtime.py",),
-    "omegaconf": ("hydra_bridge.py", "cli.py"),
+    "omegaconf": ("hydra_bridge.py", "failures.py", "cli.py"),
     "optuna": ("sweep/study.py", "sweep/study_sweeper.py"),
     "wandb": ("training/wandb_run.py",),
     "transformers": ("model/bert_tower.py", "model/clip_towers.py", "model/pretrained.py"),

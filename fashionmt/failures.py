@@ -1,0 +1,121 @@
+"""Every failure of a command as one line on stderr and the documented exit code."""
+
+import contextlib
+import dataclasses
+import difflib
+import errno
+import os
+import re
+import sys
+import traceback
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from fashionmt.config import PredictConfig, TrainConfig
+from fashionmt.errors import ExitCode, RowFailedError, UserError
+
+DEBUG = "FASHIONMT_DEBUG"
+"""The environment variable that asks for tracebacks."""
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Any failure inside: one line on stderr and the documented exit code."""
+    try:
+        yield
+    except UserError as error:
+        leave(error.code, str(error))
+    except RowFailedError as error:
+        leave(error.code, _failed_rows(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        leave(ExitCode.USER_ERROR, _config_error(error))
+    except yaml.YAMLError as error:  # of a config file, a user's own too; those of a run's folder are UserErrors
+        leave(ExitCode.USER_ERROR, f"config: {error}. Check its indentation, and quote a text that holds ': '.")
+    except KeyboardInterrupt:
+        leave(ExitCode.INTERRUPTED, "interrupted")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f" for {error.filename}" if error.filename else ""
+            leave(
+                ExitCode.RESOURCES,
+                f"no disk space left{where}. Free some, or move FASHIONMT_CACHE or the output.",
+            )
+        leave(ExitCode.OUR_FAULT, _our_fault(error))
+    except Exception as error:
+        leave(ExitCode.OUR_FAULT, _our_fault(error))
+
+
+def leave(code: ExitCode, line: str) -> NoReturn:
+    """End the command with one line on stderr."""
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    sys.stderr.write(f"fashionmt: {' '.join(line.split())}\n")
+    raise SystemExit(int(code)) from None
+
+
+def _our_fault(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
+
+
+def _failed_rows(error: RowFailedError) -> str:
+    """Hydra hands on the first failure alone; the folder knows them all."""
+    from fashionmt.benchmark.folder import read_failures
+
+    names = sorted({error.row, *(row["row"] for row in read_failures(Path(error.benchmark)))})
+    rows = "this row has" if len(names) == 1 else "these rows have"
+    return f"{error.benchmark}: {rows} failed: {', '.join(names)}. {error.row}: {error.reason}"
+
+
+EXTRAS = {"hydra/sweeper": "sweep", "joblib": "joblib", "submitit": "slurm", "ray": "ray"}
+"""What Hydra misses -> the extra that brings it."""
+INNER = ("full_key:", "object_type=", "reference_type=", "See https:")
+
+
+def _config_error(error: Exception) -> str:
+    """Hydra's and OmegaConf's messages in one line, less their inner workings, with the key that was meant."""
+    messages = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
+    texts: list[str] = []
+    for message in messages:
+        told = message.split("Config search path:")[0].split("To append to your config")[0]
+        lines = [line.strip() for line in told.splitlines()]
+        texts.append(" ".join(line for line in lines if line and not line.startswith(INNER)).rstrip("."))
+    line = f"config: {'. '.join(dict.fromkeys(texts))}."
+    for name, extra in EXTRAS.items():
+        if "hydra/" in line and name in line:
+            return f"{line} It comes with an extra: pip install 'fashionmt[{extra}]'."
+    return f"{line} {_nearest_option(line) or _suggestion()}"
+
+
+def _nearest_option(line: str) -> str | None:
+    """The option of a config group nearest to one that is not there."""
+    match = re.search(r"Could not find '(\S+)/(\S+)' Available options in '\S+': ([\w ]+)", line)
+    if match is None:
+        return None
+    group, asked, options = match.groups()
+    near = difflib.get_close_matches(asked, options.split(), 1)
+    return f"Did you mean {group}={near[0]}?" if near else None
+
+
+def _suggestion() -> str:
+    """The known key nearest to an unknown one on the command line."""
+    known = [key for kind in (TrainConfig, PredictConfig) for key in _keys(kind, "")]
+    for text in sys.argv[1:]:
+        key = text.split("=")[0].lstrip("+~").replace("/", ".")
+        if "=" in text and key not in known and (near := difflib.get_close_matches(key, known, 1)):
+            return f"Did you mean {near[0]}?"
+    return "See --help, or --cfg job for every key."
+
+
+def _keys(kind: Any, prefix: str) -> Iterator[str]:
+    """Every dotted key of a config dataclass."""
+    for name, hint in typing.get_type_hints(kind).items():
+        yield f"{prefix}{name}"
+        for nested in (hint, *typing.get_args(hint)):
+            if dataclasses.is_dataclass(nested):
+                yield from _keys(nested, f"{prefix}{name}.")
