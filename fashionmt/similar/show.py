@@ -61,5 +61,6 @@ def _table(answer: SimilarItems, title: str) -> Table:
         shown = hit.title or ""
         cut = shown if len(shown) <= LONGEST_TITLE else f"{shown[: LONGEST_TITLE - 3]}..."
         drawn = "" if hit.drawn_by is None else {"image": "picture", "text": "words"}[hit.drawn_by]
-        table.add_row(str(hit.rank), hit.id, f"{hit.score:.4f}", cut, ", ".join(hit.agree), drawn)
+        same = "all" if len(hit.agree) == len(hit.attributes) else ", ".join(hit.agree)
+        table.add_row(str(hit.rank), hit.id, f"{hit.score:.4f}", cut, same, drawn)
     return table
