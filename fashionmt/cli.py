@@ -180,6 +180,10 @@ def _task(name: str) -> Callable[[PredictConfig], dict[str, Any]]:
         from fashionmt.recommend import recommend
 
         return recommend
+    if name == "export":
+        from fashionmt.export import export_bundle
+
+        return export_bundle
     from fashionmt.similar import find, make_index
 
     return make_index if name == "index" else find

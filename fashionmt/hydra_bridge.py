@@ -38,7 +38,15 @@ def register_schemas() -> None:
     """Make `train_schema` and `predict_schema` known, so that a misspelt key is refused while composing."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
-    store.store(name="predict_schema", node=PredictConfig)
+    store.store(name="predict_schema", node=_open_mappings(PredictConfig))
+
+
+def _open_mappings(kind: type[Any]) -> DictConfig:
+    """A schema whose mappings take any key on the command line, without a +, as only the catalogue knows them."""
+    schema = OmegaConf.structured(kind)
+    for node in (schema.columns.tabular, schema.columns.given, schema.similar.filters):
+        OmegaConf.set_struct(node, False)
+    return cast(DictConfig, schema)
 
 
 def register_resolvers() -> None:

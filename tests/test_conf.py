@@ -82,6 +82,16 @@ def test_one_tower_models_have_one_tower(compose: Callable[..., TrainConfig]) ->
     assert compose("model=text_only").model.image is None
 
 
+def test_a_run_need_learn_no_similarity_head(compose: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    config = compose("similarity=null")
+    assert config.similarity is None
+    (tmp_path / "config.yaml").write_text(to_yaml(config))
+    assert from_yaml(tmp_path / "config.yaml") == config
+    tuned = compose("similarity.size=64", "data.alike=[season]")
+    assert tuned.similarity is not None
+    assert (tuned.similarity.size, tuned.data.alike) == (64, ["season"])
+
+
 def test_the_real_data_folder_can_be_moved(
     compose: Callable[..., TrainConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -315,6 +315,30 @@ def test_a_taxonomy_of_an_unknown_attribute_is_refused() -> None:
     assert message == "data.taxonomy=gruop: no such attribute. Use some of type, group, kind, colour, or null."
 
 
+@pytest.mark.parametrize(
+    ("alike", "learn", "left"),
+    [
+        (["type", "colour"], None, ["type", "colour"]),
+        (["type", "colour"], ["colour", "kind"], ["colour"]),
+        (["type", "colour"], ["kind"], None),
+        (["own"], ["own", "type"], ["own"]),
+        ([], None, None),
+        (None, None, None),
+    ],
+)
+def test_what_makes_items_alike_shrinks_to_what_is_learned(
+    alike: list[str] | None, learn: list[str] | None, left: list[str] | None
+) -> None:
+    data = DataConfig(attributes=dict(TREE), alike=alike, learn=learn)
+    assert data.alike == left
+    assert DataConfig(attributes=data.attributes, alike=data.alike, learn=data.learn) == data
+
+
+def test_an_unknown_attribute_makes_nothing_alike() -> None:
+    message = _refusal(DataConfig, attributes=dict(TREE), alike=["type", "gruop"])
+    assert message == "data.alike=gruop: no such attribute. Use some of type, group, kind, colour, or null."
+
+
 def test_a_picture_pattern_without_the_id_is_refused() -> None:
     assert "Put {id} into it" in _refusal(DataConfig, attributes={"a": AttributeConfig()}, picture_pattern="x.jpg")
 

@@ -14,6 +14,7 @@ from fashionmt.config.data import (
     PreprocessConfig,
     SplitConfig,
 )
+from fashionmt.config.export import ExportConfig
 from fashionmt.config.model import (
     ClipConfig,
     FusionConfig,
@@ -25,6 +26,7 @@ from fashionmt.config.model import (
 from fashionmt.config.prediction import PredictColumnsConfig, PredictConfig
 from fashionmt.config.recommend import InteractionColumnsConfig, RankerConfig, RecommendConfig, SyntheticConfig
 from fashionmt.config.similar import SimilarConfig
+from fashionmt.config.similarity import SimilarityConfig
 from fashionmt.config.sweep import SweepConfig
 from fashionmt.config.tabular import TabularColumnConfig
 from fashionmt.config.training import (
@@ -46,6 +48,7 @@ __all__ = [
     "ColumnsConfig",
     "ContrastConfig",
     "DataConfig",
+    "ExportConfig",
     "FusionConfig",
     "ImageTowerConfig",
     "InteractionColumnsConfig",
@@ -59,6 +62,7 @@ __all__ = [
     "RankerConfig",
     "RecommendConfig",
     "SimilarConfig",
+    "SimilarityConfig",
     "SplitConfig",
     "SweepConfig",
     "SyntheticConfig",

@@ -80,6 +80,8 @@ class DataConfig:
     taxonomy: list[str] | None = None
     """Attributes whose classes are answered only in combinations that occur in the training rows; null for none. It
     shrinks to those that `learn` keeps, and there is none below two."""
+    alike: list[str] | None = None
+    """Attributes that make two items similar where they agree; null for all. It shrinks to those that `learn` keeps."""
     min_count: int = 2
     """A class with fewer training rows than this is too rare to learn."""
     rare: str = "mask"
@@ -96,7 +98,8 @@ class DataConfig:
         if "{id}" not in self.picture_pattern:
             wrong = "every item would have the same picture"
             raise UserError(f"data.picture_pattern={self.picture_pattern}", wrong, "Put {id} into it")
-        self._settle_taxonomy()
+        self.taxonomy = self._learned("taxonomy", self.taxonomy, fewest=2)
+        self.alike = self._learned("alike", self.alike, fewest=1)
         if self.learn is not None:
             self.attributes = {name: self.attributes.get(name, AttributeConfig()) for name in self.learn}
         if not self.attributes:
@@ -113,14 +116,15 @@ class DataConfig:
             if name in ("mean", "total"):
                 raise UserError(f"data.attributes.{name}", "the logs use this name", "Rename it, and set its column")
 
-    def _settle_taxonomy(self) -> None:
+    def _learned(self, key: str, given: list[str] | None, fewest: int) -> list[str] | None:
+        """Those of the attributes `given` by a key that are learned; None where they are fewer than `fewest`."""
         learned = self.attributes if self.learn is None else self.learn
-        for name in self.taxonomy or ():
+        for name in given or ():
             if name not in self.attributes and name not in learned:
                 repair = f"Use some of {', '.join(self.attributes)}, or null"
-                raise UserError(f"data.taxonomy={name}", "no such attribute", repair)
-        kept = [name for name in dict.fromkeys(self.taxonomy or ()) if name in learned]
-        self.taxonomy = kept if len(kept) > 1 else None
+                raise UserError(f"data.{key}={name}", "no such attribute", repair)
+        kept = [name for name in dict.fromkeys(given or ()) if name in learned]
+        return kept if len(kept) >= fewest else None
 
     def _settle_tabular(self) -> None:
         short = {"numeric": self.numeric, "categorical": self.categorical}

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fashionmt.config.checks import check_choice, check_range
+from fashionmt.config.export import EXPORTED, ExportConfig
 from fashionmt.config.recommend import RecommendConfig
 from fashionmt.config.similar import SimilarConfig
 from fashionmt.errors import UserError
 
-TASKS = ("tag", "index", "similar", "recommend")
+TASKS = ("tag", "index", "similar", "recommend", "export")
+PRECISIONS = {"torch": ("32-true", "bf16-mixed"), "onnx": EXPORTED, "openvino": EXPORTED}
+"""What computes the model -> in which arithmetic it can."""
 
 
 @dataclass
@@ -87,11 +90,16 @@ class PredictConfig:
     ray_workers: int | None = None
     """null: one for each GPU of the cluster, or for each core where it has none."""
     batch_size: int = 64
+    runtime: str = "torch"
+    """What computes the model: torch; onnx or openvino, which are extras, on what task=export made of the bundle."""
     precision: str = "32-true"
+    """32-true; bf16-mixed with torch; int8 with the others."""
+    export: ExportConfig = field(default_factory=ExportConfig)
 
     def __post_init__(self) -> None:
         check_choice("task", self.task, TASKS)
-        check_choice("precision", self.precision, ("32-true", "bf16-mixed"))
+        check_choice("runtime", self.runtime, tuple(PRECISIONS))
+        check_choice("precision", self.precision, PRECISIONS[self.runtime])
         check_choice("format", self.format, ("parquet", "csv"))
         check_choice("engine", self.engine, ("local", "ray"))
         check_choice("stdin_format", self.stdin_format, ("csv", "tsv", "jsonl"))

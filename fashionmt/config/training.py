@@ -9,6 +9,7 @@ from fashionmt.config.checks import MAX_SEED, check_choice, check_range
 from fashionmt.config.data import DataConfig, PreprocessConfig
 from fashionmt.config.model import ModelConfig
 from fashionmt.config.recommend import RankerConfig
+from fashionmt.config.similarity import SimilarityConfig
 from fashionmt.config.sweep import SweepConfig
 from fashionmt.errors import UserError
 
@@ -160,6 +161,8 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     thresholds: ThresholdConfig = field(default_factory=ThresholdConfig)
+    similarity: SimilarityConfig | None = field(default_factory=SimilarityConfig)
+    """How the bundle's similarity head is learned; null: it has none, and items are compared by the embedding."""
     logger: dict[str, Any] = field(default_factory=dict)
     """Name -> a node with `_target_`, built by `hydra_bridge.build_loggers`."""
     report: bool = True

@@ -1,55 +1,33 @@
-"""Tags items with a bundle: the next batch is decoded and tokenised while the model works on this one."""
+"""Tags items with a bundle: batches side by side, one a core, or the next ones prepared while a GPU works on one."""
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 
 from fashionmt.batch import Batch
 from fashionmt.bundle import Bundle, bundle_digest, read_bundle
-from fashionmt.data.dataset import make_batch
-from fashionmt.data.preprocess import PictureError, Pixels, decode_picture, fit, read_encoded, upright_rgb
-from fashionmt.data.tabular import TabularArrays
-from fashionmt.data.titles import EncodedTitles
+from fashionmt.config import PredictConfig
 from fashionmt.inference.answers import Answer, Answerer
-from fashionmt.inference.items import Item, ItemTags, Picture, StoredPicture
-from fashionmt.inference.pictures import PictureRefused
+from fashionmt.inference.items import Item, ItemTags, Picture
+from fashionmt.inference.preparing import PreparedBatch, Preparer
+from fashionmt.inference.runtimes import Runtime, TorchRuntime, open_runtime
 from fashionmt.inference.similar import Query, SimilarItems, Wanted, find_similar
 from fashionmt.item_index import BundleMark, ItemIndex, check_bundle
 from fashionmt.problems import Code, Problem
 from fashionmt.similarity import item_vectors
 
-READS = ("image", "text")
 NOTHING_READ = Problem(Code.NOTHING_TO_READ, "neither a picture nor a title that the model can read")
 NO_NUMBER = Problem(Code.MODEL_NONFINITE, "the model's answer is no finite number")
-AHEAD = 2  # batches prepared in advance: enough to hide a slow one, little enough to hold in memory
-
-
-@dataclass(frozen=True)
-class PreparedBatch:
-    """Items, and those of them that the model can read, as tensors."""
-
-    items: list[Item]
-    picture_problems: list[Problem | None]
-    inputs: list[tuple[str, ...]]
-    """Per item: what the model reads of it; empty for an item that it cannot tag."""
-    batch: Batch | None
-    """The readable items, in order; None where there are none."""
-
-    @property
-    def readable(self) -> list[Item]:
-        """Those in the batch."""
-        return [item for item, inputs in zip(self.items, self.inputs, strict=True) if inputs]
+AHEAD = 2
+"""Batches in waiting besides those in work: enough to hide a slow one, little enough to hold in memory."""
 
 
 class TaggingEngine:
@@ -59,34 +37,44 @@ class TaggingEngine:
         self,
         bundle: Bundle,
         batch_size: int = 64,
-        precision: str = "32-true",
+        runtime: Runtime | None = None,
         embeddings: bool = False,
         vectors: bool = False,
     ) -> None:
-        """`precision`: `32-true`, or `bf16-mixed` for speed where confidences may move in the third digit.
-        `embeddings`, `vectors`: answers hold them."""
+        """`runtime`: what computes the model; None: torch. `embeddings`, `vectors`: answers hold them."""
         self.bundle = bundle
         self.mark: BundleMark | None = None
         self.embeddings, self.vectors = embeddings, vectors
         self.batch_size = batch_size
-        self.bf16 = precision == "bf16-mixed"
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._answerer = Answerer(bundle)
-        bundle.tagger.to(self.device).eval()
+        self.runtime = runtime or TorchRuntime(bundle.tagger)
+        self._preparer, self._answerer = Preparer(bundle), Answerer(bundle)
 
     def tag(self, items: Iterable[Item | Mapping[str, Any]]) -> list[ItemTags]:
         """The tags of `items`, in order. An item may be a mapping with `id`, `title` and `image`."""
         return list(self.stream(item if isinstance(item, Item) else Item(**item) for item in items))
 
     def stream(self, items: Iterable[Item]) -> Iterator[ItemTags]:
-        """As `tag`, but lazily: a catalogue of any size in bounded memory."""
+        """As `tag`, but lazily: a catalogue of any size in bounded memory.
+
+        On the CPU each thread takes a batch from the pictures' bytes to the answers, on one core: two that share each
+        operation wait for each other whenever one of them has also a picture to decode.
+        """
+        on_cpu = self.runtime.device.type == "cpu"
         source = iter(items)
-        # One thread reads, decodes and tokenises, all of which frees the interpreter or is short beside the model.
-        with ThreadPoolExecutor(1) as pool:
-            waiting = deque(pool.submit(self._prepare_next, source) for _ in range(AHEAD))
-            while (prepared := waiting.popleft().result()) is not None:
-                waiting.append(pool.submit(self._prepare_next, source))
-                yield from self.answer(prepared)
+        with _threads(torch.get_num_threads()) as (pool, count):
+            waiting: deque[Future[PreparedBatch | list[ItemTags]]] = deque()
+            work: Callable[[list[Item]], PreparedBatch | list[ItemTags]]
+            work = self._prepare_and_answer if on_cpu else self.prepare
+            while True:
+                while len(waiting) < count + AHEAD and (batch := list(itertools.islice(source, self.batch_size))):
+                    waiting.append(pool.submit(work, batch))
+                if not waiting:
+                    return
+                done = waiting.popleft().result()
+                yield from self.answer(done) if isinstance(done, PreparedBatch) else done
+
+    def _prepare_and_answer(self, items: list[Item]) -> list[ItemTags]:
+        return self.answer(self.prepare(items))
 
     def similar(
         self,
@@ -115,34 +103,11 @@ class TaggingEngine:
         """The same, whose answers hold vectors."""
         if self.vectors:
             return self
-        precision = "bf16-mixed" if self.bf16 else "32-true"
-        return TaggingEngine(self.bundle, self.batch_size, precision, self.embeddings, vectors=True)
-
-    def _prepare_next(self, source: Iterator[Item]) -> PreparedBatch | None:
-        """The next batch, or None where `source` has ended."""
-        items = list(itertools.islice(source, self.batch_size))
-        return self.prepare(items) if items else None
+        return TaggingEngine(self.bundle, self.batch_size, self.runtime, self.embeddings, vectors=True)
 
     def prepare(self, items: list[Item]) -> PreparedBatch:
         """Decode and tokenise."""
-        read = [self._picture(item) for item in items]
-        encoded = self._titles(items)
-        tabular = self.bundle.tabular.encode([item.tabular for item in items])
-        has_title = encoded.there(np.arange(len(items)))
-        there = [
-            {"image": picture is not None, "text": bool(title), "tabular": bool(columns)}
-            for (picture, _), title, columns in zip(read, has_title, tabular.there, strict=True)
-        ]
-        inputs = [self._inputs(has) for has in there]
-        readable = np.array([row for row, names in enumerate(inputs) if names], dtype=np.int64)
-        pictures = [read[row][0] for row in readable]
-        batch = self._batch(pictures, encoded, readable, tabular.take(readable)) if len(readable) else None
-        return PreparedBatch(items, [problem for _, problem in read], inputs, batch)
-
-    def _inputs(self, there: Mapping[str, bool]) -> tuple[str, ...]:
-        """What the model reads of an item; nothing of one that has neither picture nor title for it."""
-        names = tuple(name for name in self.bundle.tagger.modalities if there[name])
-        return names if any(name in READS for name in names) else ()
+        return self._preparer(items)
 
     @torch.inference_mode()
     def answer(self, prepared: PreparedBatch) -> list[ItemTags]:
@@ -173,8 +138,7 @@ class TaggingEngine:
 
     def _forward(self, batch: Batch, prepared: PreparedBatch) -> list[Answer | Problem]:
         """Per item of the batch."""
-        with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
-            output = self.bundle.tagger(batch.to(self.device))
+        output = self.runtime(batch)
         logits = {name: value.float().cpu() for name, value in output.logits.items()}
         finite = torch.stack([value.isfinite().all(1) for value in logits.values()]).all(0).tolist()
         readable = {name: value.nan_to_num() for name, value in logits.items()}
@@ -193,51 +157,32 @@ class TaggingEngine:
         novelty = self.bundle.novelty
         return [False] * len(inputs) if novelty is None else novelty.unknown(logits, inputs)
 
-    def _picture(self, item: Item) -> tuple[Pixels | None, Problem | None]:
-        """(pixels, None), or (None, why not)."""
-        if item.image is None or "image" not in self.bundle.tagger.modalities:
-            return None, item.picture_problem
-        try:
-            return self._decode(item.image), None
-        except (PictureError, PictureRefused) as error:
-            return None, error.problem
-        except FileNotFoundError:
-            return None, Problem(Code.IMAGE_NOT_FOUND, "no such file")
-        except OSError as error:
-            return None, Problem(Code.IMAGE_READ_FAILED, str(error.strerror or error))
 
-    def _decode(self, picture: Picture) -> Pixels:
-        config = self.bundle.preprocess
-        if isinstance(picture, Image.Image):
-            return fit(upright_rgb(picture), config)
-        if isinstance(picture, StoredPicture):
-            return decode_picture(picture.read(), config)
-        encoded = picture if isinstance(picture, bytes) else read_encoded(Path(picture), config)
-        return decode_picture(encoded, config)
-
-    def _titles(self, items: list[Item]) -> EncodedTitles:
-        missing = self.bundle.columns.missing_titles
-        stripped = [(item.title or "").strip() for item in items]
-        return self.bundle.titles.encode([None if title in missing else title for title in stripped])
-
-    def _batch(
-        self,
-        pictures: list[Pixels | None],
-        titles: EncodedTitles,
-        rows: npt.NDArray[np.int64],
-        tabular: TabularArrays,
-    ) -> Batch:
-        size = self.bundle.preprocess
-        pixels = np.zeros((len(pictures), size.height, size.width, 3), dtype=np.uint8)
-        for i, picture in enumerate(pictures):
-            if picture is not None:
-                pixels[i] = picture
-        has_image = np.array([picture is not None for picture in pictures])
-        return make_batch(pixels, has_image, titles, rows, tabular, labels={})
+@contextmanager
+def _threads(count: int) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """So many threads, in each of which torch computes on one core; what waits for them at the end is dropped."""
+    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool, count
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(count)  # what a thread sets for itself is also the default of threads to come
 
 
-def load_bundle(folder: str | Path, batch_size: int = 64, precision: str = "32-true") -> TaggingEngine:
-    """A bundle, ready to tag. Raises `fashionmt.errors.UserError` where it is not whole, safe and known."""
-    engine = TaggingEngine(read_bundle(Path(folder)), batch_size, precision)
+def engine_of(config: PredictConfig, bundle: Bundle) -> TaggingEngine:
+    """`config.bundle`, which was read already, at work as the config says. Raises as `open_runtime`."""
+    runtime = open_runtime(config.runtime, config.precision, Path(str(config.bundle)), bundle)
+    return TaggingEngine(bundle, config.batch_size, runtime, config.embeddings, config.vectors)
+
+
+def load_bundle(
+    folder: str | Path, batch_size: int = 64, precision: str = "32-true", runtime: str = "torch"
+) -> TaggingEngine:
+    """A bundle, ready to tag. Raises `fashionmt.errors.UserError` where it is not whole, safe and known.
+
+    `precision`, `runtime`: as `predict.py` has them.
+    """
+    bundle = read_bundle(Path(folder))
+    engine = TaggingEngine(bundle, batch_size, open_runtime(runtime, precision, Path(folder), bundle))
     engine.mark = BundleMark(str(folder), bundle_digest(Path(folder)))
     return engine

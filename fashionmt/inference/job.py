@@ -18,6 +18,7 @@ from fashionmt.inference.manifest import NAME, Manifest, fingerprint, read_manif
 from fashionmt.inference.part_files import PART_FILES, PartFiles, part_files
 from fashionmt.inference.picture_listing import ID, PictureListing
 from fashionmt.inference.pictures import PictureLimits, open_pictures
+from fashionmt.inference.runtimes import read_exports, require_runtime
 from fashionmt.paths import cache_dir
 from fashionmt.storage import held, make_folder, remove, unfinished_name
 
@@ -145,8 +146,17 @@ def _settings(config: PredictConfig, digest: str, columns: TaggingColumns, image
         "part_rows": part_rows,
         "batch_size": config.batch_size,
         "precision": config.precision,
+        "runtime": _runtime(config),
     }
     return settings | {"vectors": True} if config.vectors else settings
+
+
+def _runtime(config: PredictConfig) -> str:
+    """What computes the model, and which exported one. Raises `UserError` where it cannot."""
+    if config.runtime == "torch":
+        return config.runtime
+    require_runtime(config.runtime)
+    return f"{config.runtime} {read_exports(Path(str(config.bundle))).sha256(config.precision)}"
 
 
 def places(config: PredictConfig, name: str, mark: str) -> tuple[Path, Path | None]:

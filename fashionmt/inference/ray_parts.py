@@ -15,18 +15,18 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import ray
 import ray.data
 import torch
 
 from fashionmt.bundle import bundle_digest, read_bundle
-from fashionmt.config import PredictColumnsConfig, PredictConfig, SimilarConfig
+from fashionmt.config import PredictConfig
 from fashionmt.errors import ResourceError, UserError
-from fashionmt.inference.engine import TaggingEngine
+from fashionmt.inference.engine import TaggingEngine, engine_of
 from fashionmt.inference.job import Job, join_job
 from fashionmt.inference.part import RowsDone, Told, make_part
 from fashionmt.inference.part_files import Footer
@@ -260,15 +260,12 @@ def _open(errand: Errand) -> tuple[TaggingEngine, Job, PredictConfig]:
     except OSError as error:
         wrong = f"not there on {socket.gethostname()} ({error.strerror})"
         raise UserError(errand.folder, wrong, "Have all machines see the same files under the same paths") from error
-    nested = {
-        "columns": PredictColumnsConfig(**errand.config["columns"]),
-        "similar": SimilarConfig(**errand.config["similar"]),
-    }
+    kinds = get_type_hints(PredictConfig)
+    nested = {name: kinds[name](**value) for name, value in errand.config.items() if is_dataclass(kinds[name])}
     config = PredictConfig(**errand.config | nested)
     bundle = Path(str(config.bundle))
     made = read_bundle(bundle)
-    engine = TaggingEngine(made, config.batch_size, config.precision, config.embeddings, config.vectors)
-    return engine, join_job(config, engine.bundle, bundle_digest(bundle), errand.fingerprint), config
+    return engine_of(config, made), join_job(config, made, bundle_digest(bundle), errand.fingerprint), config
 
 
 # What goes between them

@@ -146,7 +146,7 @@ def _flat(column: Any, kind: Any) -> Any:
     if pyarrow.types.is_list(kind):
         return pyarrow.array([guarded("; ".join(cell)) for cell in column.to_pylist()], pyarrow.string())
     if pyarrow.types.is_string(kind):
-        return pyarrow.array([guarded(cell) for cell in column.to_pylist()], pyarrow.string())
+        return pyarrow.array([None if cell is None else guarded(cell) for cell in column.to_pylist()], pyarrow.string())
     return column
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from fashionmt.data.splits import families
 from fashionmt.errors import UserError
+from fashionmt.item_index.approximate import ApproximateSearch, Held, read_approximate
 from fashionmt.item_index.description import BundleMark, Description, read_description
 from fashionmt.item_index.ids import id_key, near_ids
 from fashionmt.item_index.segment import KEPT, read_segment
@@ -37,6 +38,8 @@ class ItemIndex:
     """The pyarrow table of what is known of them, N rows."""
     segment_of: npt.NDArray[np.int64]
     """(N,), the segment that an item lies in."""
+    order: npt.NDArray[np.int64]
+    """(N,), its row, counted through all segments."""
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -88,6 +91,16 @@ class ItemIndex:
         names = families(self.ids, self.column("title").tolist(), self.column("picture_sha256").tolist())
         return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
+    @property
+    def held(self) -> Held:
+        """What approximate search is made of."""
+        return Held(self.folder, self.description, self.vectors, self.order)
+
+    @cached_property
+    def approximate(self) -> ApproximateSearch | None:
+        """None where search is exact."""
+        return read_approximate(self.held)
+
     @cached_property
     def usual(self) -> tuple[Tensor, Tensor]:
         """Mean, float64 (E,), and covariance, (E, E), of the vectors: of all, or of `SAMPLE` evenly through them."""
@@ -110,7 +123,7 @@ def load_index(folder: str | Path, bundle: BundleMark | None = None) -> ItemInde
     vectors = np.concatenate(parts)[order]
     table = pyarrow.concat_tables([segment.table for segment in segments], promote_options="default").take(order)
     number = np.repeat(np.arange(len(segments)), [len(segment.table) for segment in segments])[order]
-    return ItemIndex(folder, description, torch.from_numpy(vectors), table.combine_chunks(), number)
+    return ItemIndex(folder, description, torch.from_numpy(vectors), table.combine_chunks(), number, order)
 
 
 def check_bundle(folder: Path, description: Description, bundle: BundleMark) -> None:

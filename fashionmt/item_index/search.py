@@ -14,7 +14,7 @@ from torch import Tensor
 from fashionmt.item_index.diversity import mmr
 from fashionmt.item_index.filters import Mask
 from fashionmt.item_index.index import ItemIndex
-from fashionmt.ranking import top_k
+from fashionmt.ranking import top_k, top_k_among
 
 POOL = 10
 """Of so many times k nearest items MMR chooses."""
@@ -41,7 +41,8 @@ def search(
     duplicates: bool = False,
     diversity: float | None = None,
 ) -> list[Ranked]:
-    """The `k` items nearest to each query, exactly; of equal ones the lower id.
+    """The `k` items nearest to each query, exactly; of equal ones the lower id. Where the index is an approximate one,
+    and all its items are allowed, the nearest of those that faiss finds.
 
     Args:
         queries: float32 (Q, E), of length 1.
@@ -62,14 +63,17 @@ def search(
 def _nearest(
     index: ItemIndex, queries: Tensor, k: int, allowed: Mask | None, excluded: Sequence[list[int]]
 ) -> list[Ranked]:
-    found = top_k(
-        queries,
-        index.vectors,
-        min(k, max(1, len(index))),
-        None if allowed is None else torch.from_numpy(allowed),
-        [torch.tensor(rows, dtype=torch.int64) for rows in excluded],
-        longest=1.001,
-    )
+    k = min(k, max(1, len(index)))
+    lists = index.approximate if allowed is None else None
+    candidates = None if lists is None else lists.candidates(queries.numpy(), k + max(map(len, excluded), default=0))
+    if candidates is None or (candidates < 0).any():  # lists too short for so many
+        mask = None if allowed is None else torch.from_numpy(allowed)
+        barred = [torch.tensor(rows, dtype=torch.int64) for rows in excluded]
+        found = top_k(queries, index.vectors, k, mask, barred, longest=1.001)
+    else:
+        for each, own in zip(candidates, excluded, strict=True):
+            each[np.isin(each, own)] = -1
+        found = top_k_among(queries, index.vectors, torch.from_numpy(candidates), k)
     rows, scores = found.rows.numpy(), found.scores.numpy()
     return [Ranked(row[row >= 0], score[row >= 0]) for row, score in zip(rows, scores, strict=True)]
 

@@ -79,7 +79,8 @@ def _lab(rgb: Tensor) -> Tensor:
 def _foreground(halves: Sequence[Tensor]) -> list[Tensor]:
     """(3, B, h, w) to (B, h, w), twice: how far a pixel is from the background; a picture's weights sum to 1."""
     border = [edge for lab in halves for edge in (lab[..., 0, :], lab[..., -1, :], lab[..., 0])]
-    background = torch.cat(border, dim=-1).median(dim=-1).values
+    ordered = torch.cat(border, dim=-1).sort(dim=-1).values
+    background = ordered[..., (ordered.shape[-1] - 1) // 2]  # the lower median: ONNX has sorting, and no median
     distances = [(lab - _per_pixel(background)).square_().sum(dim=0).sqrt_() for lab in halves]
     weights = [((distance - NEAR) / (FAR - NEAR)).clamp_(0, 1) for distance in distances]
     total, count = _total(weight.sum(dim=(-2, -1)) for weight in weights), 2 * weights[0][0].numel()

@@ -55,7 +55,7 @@ class Tagger(nn.Module):
     def forward(self, batch: Batch) -> TaggerOutput:
         """A batch to its logits. While training, inputs are dropped at random (`config.drop_*`)."""
         present = self._present(batch)
-        return self._answer(batch, self._features(batch), self._dropped(present) if self.training else present)
+        return self._answer(batch, self.features(batch), self._dropped(present) if self.training else present)
 
     def training_outputs(self, batch: Batch) -> list[tuple[float, TaggerOutput]]:
         """What a training step learns from: (its share of the loss, answers); the shares sum to 1.
@@ -64,7 +64,7 @@ class Tagger(nn.Module):
         batch, also by all its inputs and that title. The towers run once, but for that title: what they cost, one more
         view does not.
         """
-        features, present = self._features(batch), self._dropped(self._present(batch))
+        features, present = self.features(batch), self._dropped(self._present(batch))
         shown = views(present) if self.config.views == "all" else [present]
         outputs = [self._answer(batch, features, one) for one in shown]
         weights = [1.0] + [self.config.view_weight] * (len(shown) - 1)
@@ -75,6 +75,22 @@ class Tagger(nn.Module):
             outputs.append(self._answer(struck, features | {"text": self.text(struck)}, there, teach_wide=False))
             weights.append(self.config.struck_weight)
         return [(weight / sum(weights), output) for weight, output in zip(weights, outputs, strict=True)]
+
+    def features(self, batch: Batch) -> dict[str, Tensor]:
+        """What each tower makes of a batch: modality -> float (B, its size), of any value where it is not there."""
+        features = {}
+        if self.image is not None:
+            features["image"] = self.image(batch.pixels)
+        if self.text is not None:
+            features["text"] = self.text(batch)
+        if self.tabular is not None:
+            features["tabular"] = self.tabular(batch)
+        return features
+
+    def outputs_by_view(self, batch: Batch, features: dict[str, Tensor]) -> list[TaggerOutput]:
+        """Answers by all inputs of each item and, of a tagger of pictures and titles, by the picture alone and by the
+        title alone; an item that has but one of these shows it in every view. `features`: of that batch."""
+        return [self._answer(batch, features, present) for present in views(self._present(batch))]
 
     def _dropped(self, present: Present) -> Present:
         """What a training step hides at random."""
@@ -99,16 +115,6 @@ class Tagger(nn.Module):
     def _present(self, batch: Batch) -> Present:
         there = {"image": batch.has_image, "text": batch.has_title, "tabular": batch.has_tabular}
         return {name: there[name] for name in self.modalities}
-
-    def _features(self, batch: Batch) -> dict[str, Tensor]:
-        features = {}
-        if self.image is not None:
-            features["image"] = self.image(batch.pixels)
-        if self.text is not None:
-            features["text"] = self.text(batch)
-        if self.tabular is not None:
-            features["tabular"] = self.tabular(batch)
-        return features
 
     def encoder_config(self) -> dict[str, Any] | None:
         """The text tower's shape, for the bundle, of CLIP both towers' (`image`, `text`); None without one."""

@@ -10,8 +10,8 @@ from torch import Tensor
 
 BATCH = 128
 """Queries at once: more would be no faster, and take more memory."""
-CHUNK = 2048
-"""Items at once: their 1 MB of scores are in the cache still when they are looked through."""
+CHUNK = 262_144
+"""Scores at once, 1 MB: they are in the cache still when they are looked through."""
 GROUP = 32
 """Items whose best score alone is looked at first."""
 
@@ -24,7 +24,7 @@ class ScoreBlock:
         group = GROUP
         while group > 1 and items < 4 * k * group:
             group //= 2
-        chunk = min(CHUNK, -(-items // group) * group)
+        chunk = min(CHUNK // max(1, queries) // group, -(-items // group)) * group
         chunks = -(-items // chunk) if items else 0
         # A group is every `chunk // group`-th item of its chunk, so that neighbours in memory are compared at once.
         self._scores = torch.empty(queries, chunks, group, chunk // group)
@@ -51,17 +51,21 @@ class ScoreBlock:
         count = queries.stop - queries.start
         starts = range(rows.start, rows.stop, self._chunk)
         self._first, self._used = rows.start, (count, len(starts))
-        flat = self._scores.flatten(2)
+        of_chunk = self._scores[:count].flatten(2).unbind(1)
+        grouped, largest = self._scores[:count].unbind(1), self._largest[:count].unbind(1)
         for number, start in enumerate(starts):
             chunk = slice(start, min(start + self._chunk, rows.stop))
-            scores, width = flat[:count, number], chunk.stop - start
-            write(queries, chunk, scores[:, :width])
-            scores[:, width:] = -torch.inf
+            scores, width = of_chunk[number], chunk.stop - start
+            if width == self._chunk:
+                write(queries, chunk, scores)
+            else:
+                write(queries, chunk, scores[:, :width])
+                scores[:, width:] = -torch.inf
             if allowed is not None:
                 scores[:, :width].masked_fill_(~allowed[chunk], -torch.inf)
             if barred.numel():
                 _bar(scores, queries, chunk, barred)
-            torch.amax(self._scores[:count, number], 1, out=self._largest[:count, number])
+            torch.amax(grouped[number], 1, out=largest[number])
 
     def candidates(self, k: int, least: Tensor, margin: Tensor) -> tuple[Tensor, Tensor]:
         """(query, row) of the scores that may be among the k best, int64 (P,) each, by query and then by row; queries

@@ -62,14 +62,20 @@ def top_k(
         torch.mm(queries[these], items[rows].T, out=out)
 
     def exact(query: Tensor, row: Tensor) -> Tensor:
-        scores = torch.empty(len(query))
-        size = max(1, EXACT_NUMBERS // max(1, items.shape[1]))
-        for first in range(0, len(query), size):
-            pairs = slice(first, first + size)
-            scores[pairs] = (queries[query[pairs]].double() * items[row[pairs]].double()).sum(1)
-        return scores
+        return _exact(queries, items, query, row)
 
     return _search(len(queries), len(items), k, multiply, exact, margin, allowed, excluded, block_rows)
+
+
+@torch.inference_mode()
+def top_k_among(queries: Tensor, items: Tensor, candidates: Tensor, k: int) -> TopK:
+    """As `top_k`, where each query may find its candidates alone: int64 rows (Q, n), each once; -1 is none."""
+    best = _nothing(len(queries), k)
+    rows = candidates.sort(dim=1).values
+    query, place = (rows >= 0).nonzero(as_tuple=True)
+    row = rows[query, place]
+    _improve(best, slice(0, len(queries)), query, row, _exact(queries, items, query, row))
+    return best
 
 
 @torch.inference_mode()
@@ -117,6 +123,16 @@ def _search(
             query += first
             _improve(best, these, query, row, exact(query, row))
     return best
+
+
+def _exact(queries: Tensor, items: Tensor, query: Tensor, row: Tensor) -> Tensor:
+    """The products of pairs, float32 (P,), added up in float64."""
+    scores = torch.empty(len(query))
+    size = max(1, EXACT_NUMBERS // max(1, items.shape[1]))
+    for first in range(0, len(query), size):
+        pairs = slice(first, first + size)
+        scores[pairs] = (queries[query[pairs]].double() * items[row[pairs]].double()).sum(1)
+    return scores
 
 
 def _nothing(queries: int, k: int) -> TopK:

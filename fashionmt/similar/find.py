@@ -8,7 +8,7 @@ from typing import Any
 from fashionmt.bundle import bundle_digest, read_bundle
 from fashionmt.config import PredictConfig
 from fashionmt.errors import UserError
-from fashionmt.inference import TaggingEngine
+from fashionmt.inference.engine import engine_of
 from fashionmt.inference.run import chosen_bundle
 from fashionmt.inference.show import tell
 from fashionmt.inference.similar import Query, SimilarItems, Wanted, find_similar
@@ -31,7 +31,7 @@ def find(config: PredictConfig) -> dict[str, Any]:
     folder = _index_folder(config)
     mark = _bundle_of(config, folder)
     index = load_index(folder, mark)
-    engine = TaggingEngine(read_bundle(Path(mark.name)), config.batch_size, config.precision, vectors=True)
+    engine = engine_of(replace(config, bundle=mark.name), read_bundle(Path(mark.name))).with_vectors()
     wanted = Wanted(asked.k, asked.filters, asked.in_stock, asked.duplicates, asked.mmr)
     if asked.queries is not None:
         return answer_queries(config, engine, index, wanted)

@@ -11,11 +11,12 @@ from fashionmt.data.sample import sample_catalogue
 from fashionmt.errors import UserError
 from fashionmt.inference.job import JOINED, Job
 from fashionmt.inference.run import chosen_bundle, run_job
-from fashionmt.item_index import Added, BundleMark, add_items, check_bundle
+from fashionmt.item_index import Added, BundleMark, add_items, check_bundle, load_index
+from fashionmt.item_index.approximate import make_approximate
 from fashionmt.item_index.description import NAME, Description, read_description
 from fashionmt.paths import cache_dir
 from fashionmt.similar.items_of_job import items_of
-from fashionmt.similar.show import show_index
+from fashionmt.similar.show import show_approximate, show_index
 
 INDEXES = Path("runs/index")
 
@@ -31,6 +32,8 @@ def make_index(config: PredictConfig) -> dict[str, Any]:
         return summary
     folder = output or INDEXES / job.folder.name
     added = _add(job, mark, folder, config.similar.existing)
+    if config.similar.approximate:
+        show_approximate(make_approximate(load_index(folder).held, config.similar.recall))
     show_index(folder, added, mark)
     kept = {name: summary[name] for name in ("rows", "seconds", "rows_per_second", "tagged", "quarantined")}
     told = {"output": str(folder), "tags": str(job.folder)} | kept

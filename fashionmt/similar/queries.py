@@ -16,7 +16,6 @@ from fashionmt.errors import UserError
 from fashionmt.inference import TaggingEngine
 from fashionmt.inference.catalogue_items import ReadItem
 from fashionmt.inference.job import JOINED, open_reader
-from fashionmt.inference.manifest import PartStart
 from fashionmt.inference.quarantine import Record
 from fashionmt.inference.show import tell
 from fashionmt.inference.similar import IndexPictures, Query, SimilarItems, Wanted, ask, similar_to
@@ -46,12 +45,13 @@ def answer_queries(config: PredictConfig, engine: TaggingEngine, index: ItemInde
     Returns the counts. Raises `UserError`."""
     output = _output(config)
     reader = open_reader(replace(config, catalogue=config.similar.queries, keep_columns=[]), engine.bundle)
-    rows = reader.items(PartStart(0, 0, 0, 0))
+    survey = reader.catalogue.survey(reader.columns.id, config.part_rows)
+    rows = reader.items(survey.parts[0])
     counts = {"queries": 0, "unread": 0, "hits": 0, "short": 0}
     with (
         _writer(output) as write,
         IndexPictures(index, config.images) as pictures,
-        tqdm(desc="asking", unit=" queries", disable=None) as bar,
+        tqdm(total=survey.rows, desc="asking", unit=" queries", disable=None) as bar,
     ):
         while batch := list(islice(rows, AT_ONCE)):
             read = [row for row in batch if isinstance(row, ReadItem)]

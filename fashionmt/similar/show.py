@@ -7,6 +7,7 @@ from rich.table import Table
 from fashionmt.inference.show import console, tell
 from fashionmt.inference.similar import SimilarItems
 from fashionmt.item_index import Added, BundleMark, ItemIndex
+from fashionmt.item_index.description import Description
 
 LONGEST_TITLE = 48
 
@@ -22,6 +23,13 @@ def show_index(folder: Path, added: Added, mark: BundleMark) -> None:
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     tell(f"index: {told or 'nothing added'}", f"index: {added.items} items in {folder}, of the bundle {mark.name}")
     tell(f"ask it: python predict.py task=similar index={folder}")
+
+
+def show_approximate(description: Description) -> None:
+    """What an approximate search finds of the exact one's."""
+    if (made := description.approximate) is not None:
+        found = f"{made.recall:.4f} of the ten nearest, measured with {made.queries} items"
+        tell(f"approximate search: {made.probes} of {made.lists} lists a query, which hold {found}")
 
 
 def show_asking(index: ItemIndex) -> None:

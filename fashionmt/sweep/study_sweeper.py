@@ -25,7 +25,7 @@ class StudySweeper(OptunaSweeper):
         from fashionmt.sweep.job import sweep_folder
         from fashionmt.sweep.study import open_study
 
-        search = self.sweeper
+        search: Any = self.sweeper  # whose config and launcher Hydra has set by now
         if search.storage is not None:
             raise UserError("hydra.sweeper.storage", "is not where our studies lie", "Set sweep.storage")
         sweep = to_dataclass(search.config.sweep, SweepConfig)
@@ -41,7 +41,7 @@ class StudySweeper(OptunaSweeper):
     def _search(self, study: Any, arguments: Sequence[str]) -> None:
         from hydra_plugins.hydra_optuna_sweeper._impl import create_params_from_overrides
 
-        search = self.sweeper
+        search: Any = self.sweeper  # whose config and launcher Hydra has set by now
         search._process_searchspace_config()
         space, fixed, deletions = create_params_from_overrides([*search._parse_sweeper_params_config(), *arguments])
         space = {name: values for name, values in space.items() if name not in fixed}

@@ -43,6 +43,7 @@ from fashionmt.training.precision import choose_precision
 from fashionmt.training.report import print_data, write_json
 from fashionmt.training.run_folder import RunFolder
 from fashionmt.training.seen_rows import refuse_seen
+from fashionmt.training.similarity_head import learn_similarity
 from fashionmt.training.thresholds import choose_thresholds
 from fashionmt.training.tracking import (
     ClassWeights,
@@ -288,6 +289,10 @@ def evaluate(
     if (share := config.thresholds.unknown_share) is not None:
         novelty, found = fit_novelty(module.tagger, data.dataset("validation"), device, batch_size, share)
     test = collect_answers(module.tagger, data.dataset("test"), device, batch_size)
+    similarity = None
+    if config.similarity is not None:
+        alike = config.data.alike
+        similarity = learn_similarity(module.tagger, data, alike, config.similarity, config.seed, device, batch_size)
     bundle = Bundle(
         tagger=module.tagger.cpu().eval(),
         titles=data.titles,
@@ -306,6 +311,7 @@ def evaluate(
         thresholds=thresholds,
         novelty=novelty,
         train_counts={name: counts.tolist() for name, counts in class_counts(data).items()},
+        similarity=similarity,
     )
     return bundle, {"validation": held_out, "test": test}
 

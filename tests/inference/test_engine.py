@@ -2,12 +2,15 @@
 
 import io
 import random
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fashionmt.batch import Batch, TaggerOutput
@@ -15,7 +18,9 @@ from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.data.tables import Table
 from fashionmt.decoding import Threshold, Thresholds
+from fashionmt.errors import UserError
 from fashionmt.inference import Item, ItemTags, Tag, TaggingEngine, load_bundle
+from fashionmt.inference.engine import AHEAD, PreparedBatch
 from fashionmt.novelty import Novelty
 from fashionmt.paths import cache_dir
 from fashionmt.problems import Code, Problem
@@ -89,8 +94,62 @@ def test_answers_come_in_the_order_asked_and_lazily(engine: TaggingEngine, items
 
     stream = engine.stream(source())  # type: ignore[arg-type]
     assert next(stream).id == items[0].id
-    assert len(taken) <= 4 * engine.batch_size
+    assert len(taken) <= (torch.get_num_threads() + AHEAD) * engine.batch_size
     assert [tags.id for tags in engine.tag(items)] == [item.id for item in items]
+
+
+def test_batches_side_by_side_are_answered_in_order_each_on_one_core(
+    trained: Path, items: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, cores = load_bundle(trained / "bundle", batch_size=8), set()
+    expected = engine.answer(engine.prepare(items[:8]))
+    prepare = engine.prepare
+
+    def slow_at_first(batch: list[Item]) -> PreparedBatch:
+        cores.add(torch.get_num_threads())
+        time.sleep(0.3 if batch[0] is items[0] else 0)
+        return prepare(batch)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        monkeypatch.setattr(engine, "prepare", slow_at_first)
+        tagged = engine.tag(items)
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)
+    assert [tags.id for tags in tagged] == [item.id for item in items]
+    assert all(same(one, other) for one, other in zip(tagged, expected, strict=False))
+    assert cores == {1}
+
+
+def test_a_stream_that_is_left_computes_no_more(
+    trained: Path, items: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, begun = load_bundle(trained / "bundle", batch_size=1), []
+    prepare = engine.prepare
+
+    def counted(batch: list[Item]) -> PreparedBatch:
+        begun.append(batch)
+        return prepare(batch)
+
+    monkeypatch.setattr(engine, "prepare", counted)
+    stream = engine.stream(items)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]  # a generator
+    assert len(begun) <= torch.get_num_threads() + AHEAD + 1 < len(items)
+    before = len(begun)
+    time.sleep(0.2)
+    assert len(begun) == before
+
+
+def test_what_the_source_raises_is_raised(engine: TaggingEngine, items: list[Item]) -> None:
+    def source() -> Iterator[Item]:
+        yield from items
+        raise UserError("items.csv", "ends in the middle", "Copy it again")
+
+    with pytest.raises(UserError, match="ends in the middle"):
+        engine.tag(source())
 
 
 def test_a_picture_is_a_path_bytes_or_opened_alike(engine: TaggingEngine, items: list[Item]) -> None:

@@ -210,7 +210,7 @@ def test_inputs_are_dropped_while_training_alone(training: bool) -> None:
     tagger = tiny_tagger(_config("both", drop_image=0.5, drop_title=0.25)).train(training)
     tagger.image = None  # not run: what reaches the fusion is looked at, and a tower is slow
     seen: list[dict[str, Tensor]] = []
-    tagger._features = lambda batch: {  # type: ignore[method-assign]
+    tagger.features = lambda batch: {  # type: ignore[method-assign]
         "image": torch.full((len(batch), 512), 9.0),
         "text": torch.full((len(batch), 16), 9.0),
     }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from fashionmt.ranking import TopK, top_k, top_k_of_scores
+from fashionmt.ranking import TopK, top_k, top_k_among, top_k_of_scores
 
 
 def brute_force(
@@ -112,6 +112,20 @@ def test_given_scores_are_ranked_as_they_are(seed: int, items: int, k: int, step
     excluded = [torch.randint(items, (3,), generator=generator) for _ in scores]
     found = top_k_of_scores(scores, k, allowed, excluded)
     assert as_lists(found) == brute_force(scores.numpy(), k, allowed, excluded)
+
+
+def test_among_candidates_it_is_the_same() -> None:
+    catalogue, asked = drawn(6, 200, 16, 20), drawn(7, 30, 16)
+    candidates = torch.stack([torch.randperm(200, generator=torch.Generator().manual_seed(i))[:40] for i in range(30)])
+    candidates[:, 5] = -1
+    found = top_k_among(asked, catalogue, candidates, 12)
+    allowed = torch.zeros(30, 200, dtype=torch.bool).scatter(1, candidates.clamp_min(0), candidates >= 0)
+    for query, mask, scores, rows in zip(asked, allowed, found.scores, found.rows, strict=True):
+        alone = top_k(query[None], catalogue, 12, mask)
+        assert torch.equal(alone.rows[0], rows)
+        assert torch.equal(alone.scores[0], scores)
+    few = top_k_among(asked, catalogue, candidates[:, 4:7], 12)
+    assert ((few.rows >= 0).sum(1) == 2).all()
 
 
 def test_many_queries_go_in_batches() -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from fashionmt.bundle import read_bundle
 from fashionmt.config import TrainConfig
 from fashionmt.errors import UserError
 from fashionmt.hydra_bridge import from_yaml, to_yaml
@@ -149,9 +150,16 @@ def test_a_run_writes_what_the_readme_says(trained: Path) -> None:
         "README.md",
         "bundle.json",
         "model.safetensors",
+        "similarity.safetensors",
         "tokenizer.json",
     }
     assert not (trained / "checkpoints/resume.ckpt").exists()
+
+
+def test_a_bundle_may_go_without_a_similarity_head(small: TrainConfig, tmp_path: Path) -> None:
+    small.similarity = None
+    run(small, tmp_path / "run")
+    assert read_bundle(tmp_path / "run/bundle").similarity is None
 
 
 def test_every_tasks_loss_term_is_logged_by_name(trained: Path) -> None:

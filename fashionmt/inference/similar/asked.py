@@ -121,7 +121,7 @@ def _from_outside(index: ItemIndex, plan: _Plan, read: Mapping[str, ItemTags]) -
     told |= {"title": title, "inputs": list(whole.inputs), "attributes": values}
     vector, weights = torch.from_numpy(whole.vector), {}
     if query.item is None and len(alone) > 1:
-        weights = {"image": query.image_weight, "text": 1 - query.image_weight}
+        weights = {"image": query.image_weight, "text": round(1 - query.image_weight, 9)}
         vector = normalize(sum((weights[name] * alone[name] for name in alone), torch.zeros_like(vector)), dim=0)
         told["weights"] = weights
     if not alone:
