@@ -176,14 +176,14 @@ def _task(name: str) -> Callable[[PredictConfig], dict[str, Any]]:
         from fashionmt.inference import tag_catalogue
 
         return tag_catalogue
-    if name == "recommend":
-        from fashionmt.recommend import recommend
-
-        return recommend
     if name == "export":
         from fashionmt.export import export_bundle
 
         return export_bundle
+    if name == "recommend":
+        from fashionmt.recommend import recommend
+
+        return recommend
     from fashionmt.similar import find, make_index
 
     return make_index if name == "index" else find

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.config import TrainConfig
@@ -41,7 +42,7 @@ def read_run(root: Path, catalogue: str | None = None, images: str | None = None
     if not folder.config.is_file() or not folder.bundle.is_dir():
         raise UserError(str(root), "holds no finished run", "Name a folder below runs/train that holds a bundle")
     config = from_yaml(folder.config)
-    moved = {"catalogue": catalogue, "images": images}
+    moved: dict[str, Any] = {"catalogue": catalogue, "images": images}
     config.data = replace(config.data, **{key: path for key, path in moved.items() if path is not None})
     bundle = read_bundle(folder.bundle)
     modalities = config.model.modalities
