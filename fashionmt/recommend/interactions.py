@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from tqdm import tqdm
 
 from fashionmt.data.findings import Findings
-from fashionmt.data.tables import BadRow, Table
+from fashionmt.data.tables import BadRow, Table, TableRow
 from fashionmt.recommend.columns import InteractionColumns, map_columns
 from fashionmt.recommend.items import Rows
 from fashionmt.recommend.times import parse_times
@@ -87,7 +88,7 @@ def read_interactions(
     table = Table(path)
     columns = map_columns(path, table.columns, filters.columns, option)
     reader = _Reader(columns, rows, filters)
-    for _, row in table.scan():
+    for _, row in tqdm(table.scan(), desc="reading", unit=" rows", disable=None, leave=False):
         reader.add(row)
     return reader.result(clock.time() if now is None else now)
 
@@ -103,14 +104,13 @@ class _Reader:
         self.user, self.item = array("q"), array("q")
         self.times: list[str] = []
 
-    def add(self, row: object) -> None:
+    def add(self, row: TableRow | BadRow) -> None:
         """A row of the file."""
         if isinstance(row, BadRow):
             self.bad.append(row)
             self.findings.add(f"rows that cannot be read ({row.problem.code})", "set aside", f"line {row.line}")
             return
-        values: dict[str, str] = row.values  # type: ignore[attr-defined]
-        line = f"line {row.line}"  # type: ignore[attr-defined]
+        values, line = row.values, f"line {row.line}"
         user, item = values[self.columns.user], values[self.columns.item]
         if user == "" or item == "":
             self.findings.add("rows without a user or an item", "set aside", line)
@@ -151,7 +151,9 @@ class _Reader:
         if self.columns.time is not None:
             time = self._times(now, [names[number] for number in user])
         elif len(user):
-            self.findings.add("events without a time", "taken in the order of the file", self._file_note(), len(user))
+            self.findings.add(
+                "events without a time", "taken in the order of the file", "no column of times", len(user)
+            )
         once = ~pd.DataFrame({"user": user, "item": item, "time": time}).duplicated().to_numpy()
         if self.columns.time is None:
             once[:] = True  # what stands twice may have happened twice
@@ -160,9 +162,6 @@ class _Reader:
         events = Interactions.of(names, user[once], item[once], time[once])
         self._note_ties(events)
         return ReadInteractions(events, self.columns, self.findings, tuple(self.bad))
-
-    def _file_note(self) -> str:
-        return "no column of times"
 
     def _times(self, now: float, users: Sequence[str]) -> Floats:
         """Seconds since 1970, NaN for what is no time or has not been yet."""

@@ -17,12 +17,14 @@ COLUMNS = ("MAP", "NDCG", "Recall", "Hit", "MRR")
 
 def print_events(source: Source, split: TimeSplit, targets: Targets) -> None:
     """What there is, and what became of the rest."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     events = source.events
     line = f"{len(events.user)} events of {len(events.users)} users on {len(source.items)} items of {source.index}"
-    console.print(f"{line}; learned from before {date_text(split.validation)}, tested from {date_text(split.test)}")
+    console.print(
+        f"{line}; learned from what was before {date_text(split.validation)}, tested from {date_text(split.test)}"
+    )
     for finding in source.findings.lines():
-        console.print(f"  {finding}", markup=False, soft_wrap=True)
+        console.print(f"  {finding}", markup=False)
     if targets.new_users or targets.repeats:
         left_out = f"{targets.new_users} users of the test have no history, {targets.repeats} events are repeats"
         console.print(f"  {left_out}: left out of the table")
