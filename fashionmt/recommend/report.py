@@ -12,6 +12,10 @@ from rich.table import Table
 from fashionmt.recommend.source import SYNTHETIC, Source
 from fashionmt.recommend.split import Targets, TimeSplit
 
+SHOWN = (
+    "coverage, popularity, cold: of what is shown, the share of the catalogue, the mean share of items that fewer had, "
+    "and the share of items that nobody had had"
+)
 COLUMNS = ("MAP", "NDCG", "Recall", "Hit", "MRR")
 
 
@@ -33,16 +37,14 @@ def print_events(source: Source, split: TimeSplit, targets: Targets) -> None:
 def print_table(metrics: Mapping[str, Any], folder: Path) -> None:
     """One row a system; `report.md` beside the metrics has all figures."""
     k = metrics["k"]
-    table = Table(
-        "system", f"NDCG@{k}, 95 %", f"MAP@{k}", "warm", "cold", "shown", title=_title(metrics), box=SIMPLE_HEAD
-    )
+    table = Table("system", f"NDCG@{k}, 95 %", f"MAP@{k}", "warm", "cold", title=_title(metrics), box=SIMPLE_HEAD)
     for column in table.columns:
         column.no_wrap = True
         column.justify = "left" if column is table.columns[0] else "right"
     for system in metrics["systems"]:
         ndcg, precision = (_interval(system["metrics"][f"{name}@{k}"], name == "NDCG") for name in ("NDCG", "MAP"))
         sides = [_interval(system[side]["Recall"], False) for side in ("warm_items", "cold_items")]
-        table.add_row(system["name"], ndcg, precision, *sides, f"{system['shown']['coverage']:.2f}")
+        table.add_row(system["name"], ndcg, precision, *sides)
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     console.print(_legend(k))
@@ -67,7 +69,7 @@ def report_of(metrics: Mapping[str, Any]) -> str:
         rows.append([system["name"], *cells, *(f"{system['shown'][name]:.3f}" for name in shown)])
         by_length.append([system["name"], *(_interval(system["by_history"][name], True) for name in lengths)])
     parts = [f"# {_title(metrics)}", _markdown(rows), _legend(k), _markdown(by_length)]
-    return "\n\n".join([*parts, *([f"{SYNTHETIC}."] if metrics["synthetic"] else [])]) + "\n"
+    return "\n\n".join([*parts, SHOWN, *([f"{SYNTHETIC}."] if metrics["synthetic"] else [])]) + "\n"
 
 
 def _title(metrics: Mapping[str, Any]) -> str:
@@ -76,10 +78,7 @@ def _title(metrics: Mapping[str, Any]) -> str:
 
 
 def _legend(k: int) -> str:
-    return (
-        f"warm, cold: Recall@{k} of items that someone, or nobody, had had; shown: the share of the catalogue that "
-        "comes up; an oracle knows the made-up people"
-    )
+    return f"warm, cold: Recall@{k} of items that someone, or nobody, had had; an oracle knows the made-up people"
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:

@@ -74,7 +74,7 @@ def run_recommending(
     options = config.recommend or RankerConfig()
     source = data or open_source(options)
     _keep_report(source, folder, resume)
-    parts = _parts(source.events, source.items, options, config.seed)
+    parts = cut_parts(source.events, source.items, options, config.seed)
     print_events(source, parts.split, parts.test.targets)
     ranker, own_rows, learned = _learn(config, options, source, parts, folder, loggers, resume, watch)
     systems = [*_baselines(source, parts, options), _scorer(LEARNED, ranker, own_rows, parts.test)]
@@ -120,7 +120,8 @@ def _keep_report(source: Source, folder: RunFolder, resume: bool) -> None:
         write_synthetic(source.events, source.items, folder.root / "synthetic_interactions.csv")
 
 
-def _parts(events: Interactions, items: Items, options: RankerConfig, seed: int) -> Parts:
+def cut_parts(events: Interactions, items: Items, options: RankerConfig, seed: int) -> Parts:
+    """Raises `UserError` where a part would be empty."""
     cuts = options.validation_from, options.test_from, options.validation_share, options.test_share
     split = choose_cuts(events, *cuts)
     questions = []

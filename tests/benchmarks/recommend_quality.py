@@ -18,14 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from hydra import compose, initialize_config_dir
 
 from fashionmt.config import TrainConfig
 from fashionmt.hydra_bridge import VERSION_BASE, register_resolvers, register_schemas, to_dataclass
 from fashionmt.paths import conf_dir
-from fashionmt.recommend.evaluation import beats
+from fashionmt.recommend.evaluation import beats, judge
+from fashionmt.recommend.learned import Learned
+from fashionmt.recommend.ranker_folder import load_ranker
 from fashionmt.recommend.source import Source, open_source
-from fashionmt.recommend.train import LEARNED, run_recommending
+from fashionmt.recommend.train import LEARNED, cut_parts, run_recommending
+from fashionmt.recommend.trends import NUMBERS
 from fashionmt.training import RunFolder, settle
 
 METRICS = ("NDCG@10", "MAP@10")
@@ -40,9 +44,11 @@ def main() -> None:
     for seed in options.get("seeds", "0,1,2").split(","):
         config = config_of(options, int(seed))
         source = open_source(config.recommend)  # type: ignore[arg-type]
-        told = summary(run(config, source))
-        shuffled = run(config, replace(source, events=dealt(source, int(seed)), synthetic=None))
-        told["dealt at random"] = {name: each["metrics"]["NDCG@10"] for name, each in systems(shuffled).items()}
+        told = summary(run(config, source)[0])
+        shuffled = replace(source, events=dealt(source, int(seed)), synthetic=None)
+        metrics, bare = run(config, shuffled)
+        told["dealt at random"] = {name: each["metrics"]["NDCG@10"] for name, each in systems(metrics).items()}
+        told["dealt at random"]["learned ranker, popularity aside"] = bare["metrics"]["NDCG@10"]
         sys.stdout.write(json.dumps({"SYNTHETIC, seed": seed} | told, indent=1) + "\n")
 
 
@@ -59,9 +65,18 @@ def config_of(options: dict[str, str], seed: int) -> TrainConfig:
         return settle(to_dataclass(compose("train", overrides), TrainConfig))
 
 
-def run(config: TrainConfig, source: Source) -> dict[str, Any]:
+def run(config: TrainConfig, source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(its metrics; those of the ranker without its biases and what it knows of popularity)."""
+    assert config.recommend is not None
     with tempfile.TemporaryDirectory() as folder:
-        return run_recommending(config, RunFolder(Path(folder)), [], False, source)
+        run_folder = RunFolder(Path(folder))
+        metrics = run_recommending(config, run_folder, [], False, source)
+        saved = load_ranker(run_folder.ranker, source.items)
+    ranker, vectors = saved.ranker, source.items.vectors
+    torch.nn.init.zeros_(ranker.own_bias)
+    nothing = torch.zeros(len(vectors), len(NUMBERS))
+    bare = Learned.of("", ranker, vectors, saved.own_rows(source.items), nothing)
+    return metrics, judge(cut_parts(source.events, source.items, config.recommend, config.seed).test, bare)
 
 
 def dealt(source: Source, seed: int) -> Any:
