@@ -5,7 +5,7 @@
 Made-up people say nothing of real ones. For each seed, with other people and another training, prints as JSON: whether
 the ranker's interval lies above those of all baselines (NDCG and MAP), its recall of new items over that of the others,
 and the same training where the events are dealt to people at random, each keeping as many: nothing personal is left to
-learn there, and the ranker, popularity aside, is to be no better than the mean of the history.
+learn there, and the ranker is to be no better than popularity.
 """
 
 import json

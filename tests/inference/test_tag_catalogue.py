@@ -370,10 +370,11 @@ def test_the_standard_input_is_a_catalogue(
 def tag_with(
     catalogue: PredictConfig, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[Thresholds | None], tuple[pd.DataFrame, str]]:
-    """Tags the catalogue under these thresholds: the tags, and what was told."""
+    """Tags the catalogue under these thresholds alone, nothing being unknown: the tags, and what was told."""
 
     def tag(thresholds: Thresholds | None) -> tuple[pd.DataFrame, str]:
-        save_bundle(replace(read_bundle(trained / "bundle"), thresholds=thresholds), tmp_path / "decided")
+        decided = replace(read_bundle(trained / "bundle"), thresholds=thresholds, novelty=None)
+        save_bundle(decided, tmp_path / "decided")
         catalogue.bundle = str(tmp_path / "decided")
         tag_catalogue(catalogue)
         return tags_in(catalogue.output), capsys.readouterr().err
