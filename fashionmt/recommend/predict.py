@@ -31,7 +31,7 @@ from fashionmt.recommend.serving import Serving, open_serving
 from fashionmt.storage import held, publish, remove
 
 DIGITS = 6
-schema = pyarrow.schema(
+SCHEMA = pyarrow.schema(
     [
         ("user_id", pyarrow.string()),
         ("rank", pyarrow.int32()),
@@ -150,7 +150,7 @@ def _table(users: Sequence[str], lists: Sequence[Sequence[Recommended]]) -> Any:
         "score": [round(place.score, DIGITS) for _, _, place in listed],
         "reason": [place.reason for _, _, place in listed],
     }
-    return pyarrow.table(columns, schema=schema)
+    return pyarrow.table(columns, schema=SCHEMA)
 
 
 def _close(job: Job, max_bad_fraction: float, made: int) -> dict[str, Any]:
