@@ -151,6 +151,7 @@ def _train_in(root: Path, config: TrainConfig) -> None:
 def _predict(composed: DictConfig) -> None:
     with one_line_errors():
         config = to_dataclass(composed, PredictConfig)
+        config.similar.id = _as_typed("similar.id", config.similar.id)
         run = _task(config.task)
         _quiet_libraries()
         if config.bundle is not None and config.bundle.startswith(ARTIFACT):
@@ -158,6 +159,15 @@ def _predict(composed: DictConfig) -> None:
 
             config.bundle = str(fetch_bundle(config.bundle.removeprefix(ARTIFACT), cache_dir() / "bundles"))
         sys.stdout.write(f"{json.dumps(run(config), ensure_ascii=False)}\n")
+
+
+def _as_typed(key: str, value: str | None) -> str | None:
+    """A text of the command line as it stands there: Hydra reads the id 1e5 as a number."""
+    for override in HydraConfig.get().overrides.task:
+        name, _, typed = override.partition("=")
+        if name == key and value is not None and not typed.startswith(("'", '"')):
+            value = typed
+    return value
 
 
 def _task(name: str) -> Callable[[PredictConfig], dict[str, Any]]:

@@ -63,6 +63,7 @@ class PredictConfig:
     overwrite: bool = False
     """Replace the output of another job."""
     part_rows: int = 4096
+    """Rounded up to whole batches."""
     shard: str = "0/1"
     """i/n: every n-th part from the i-th on, i from 0; n processes, on as many machines, make the whole."""
     retry: str | None = None

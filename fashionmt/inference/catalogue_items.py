@@ -86,7 +86,7 @@ class Catalogue:
         for place, found in self.rows():
             if rows % part_rows == 0:
                 parts.append(place)
-            if isinstance(found, TableRow):
+            if isinstance(found, TableRow) and found.values[id_column]:
                 ids.append(hash(found.values[id_column]))
             counts[place.file] += 1
             rows += 1

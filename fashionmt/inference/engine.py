@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +16,7 @@ from fashionmt.batch import Batch
 from fashionmt.bundle import Bundle, bundle_digest, read_bundle
 from fashionmt.config import PredictConfig
 from fashionmt.inference.answers import Answer, Answerer
-from fashionmt.inference.items import Item, ItemTags, Picture
+from fashionmt.inference.items import Item, ItemTags, Picture, item_of
 from fashionmt.inference.preparing import PreparedBatch, Preparer
 from fashionmt.inference.runtimes import Runtime, TorchRuntime, open_runtime
 from fashionmt.inference.similar import Query, SimilarItems, Wanted, find_similar
@@ -51,7 +51,7 @@ class TaggingEngine:
 
     def tag(self, items: Iterable[Item | Mapping[str, Any]]) -> list[ItemTags]:
         """The tags of `items`, in order. An item may be a mapping with `id`, `title` and `image`."""
-        return list(self.stream(item if isinstance(item, Item) else Item(**item) for item in items))
+        return list(self.stream(item_of(item) for item in items))
 
     def stream(self, items: Iterable[Item]) -> Iterator[ItemTags]:
         """As `tag`, but lazily: a catalogue of any size in bounded memory.
@@ -86,18 +86,22 @@ class TaggingEngine:
         item: Item | Mapping[str, Any] | None = None,
         image_weight: float = 0.5,
         images: str | None = None,
-        **wanted: Any,
+        k: int = 10,
+        filters: Mapping[str, Any] | None = None,
+        in_stock: str | Collection[str] | None = None,
+        duplicates: bool = False,
+        mmr: float | None = None,
     ) -> SimilarItems:
         """The items of an index most like one of its items, or a picture, words or both, or an item as `tag` takes it.
 
-        `image_weight`: of the picture beside words. `images`: where the index's pictures lie now. `wanted`: fields of
+        `image_weight`: of the picture beside words. `images`: where the index's pictures lie now. The rest: as
         `Wanted`. Raises `UserError` where the query cannot be read or the index is another bundle's.
         """
         if self.mark is not None:
             check_bundle(index.folder, index.description, self.mark)
-        whole = item if isinstance(item, Item) or item is None else Item(**item)
-        query = Query(id, image, words, whole, image_weight)
-        return find_similar(self.with_vectors().tag, index, query, Wanted(**wanted), images)
+        query = Query(id, image, words, None if item is None else item_of(item), image_weight)
+        wanted = Wanted(k, filters or {}, in_stock, duplicates, mmr)
+        return find_similar(self.with_vectors().tag, index, query, wanted, images)
 
     def with_vectors(self) -> "TaggingEngine":
         """The same, whose answers hold vectors."""

@@ -1,5 +1,6 @@
 """The end of a job, when all its parts are there: what is read as a whole, the totals, and `_SUCCESS`, last of all."""
 
+import base64
 import csv
 import io
 from collections.abc import Sequence
@@ -70,6 +71,8 @@ def _quarantine_rows(part: Path) -> bytes:
     text = io.StringIO()
     table = csv.DictWriter(text, QUARANTINE_COLUMNS, extrasaction="ignore", lineterminator="\n")
     for record in read_records(part):
+        if record["raw_base64"]:
+            record["raw"] = base64.b64decode(record["raw"]).decode(errors="backslashreplace")
         table.writerow({name: guarded(cell) if isinstance(cell, str) else cell for name, cell in record.items()})
     return text.getvalue().encode()
 

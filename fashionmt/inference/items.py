@@ -1,13 +1,16 @@
 """What is asked of the engine and what it answers."""
 
+import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from fashionmt.errors import UserError
 from fashionmt.inference.pictures import PictureSource
 from fashionmt.problems import Problem
 
@@ -41,6 +44,19 @@ class Item:
     """Attribute -> its value, of those that are known already: kept, and the others answer as goes with them."""
     tabular: Mapping[str, str | None] = field(default_factory=dict)
     """Of the other columns that the model reads, `year` say, those that are known, as texts."""
+
+
+def item_of(asked: Item | Mapping[str, Any]) -> Item:
+    """An item as it is, or from a mapping with names of its fields. Raises `UserError` for other names."""
+    if isinstance(asked, Item):
+        return asked
+    known = [each.name for each in fields(Item)]
+    for name in asked:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1)
+            repair = f"Did you mean {near[0]}?" if near else f"Use {', '.join(known)}"
+            raise UserError("item", f"has no field {name!r}", repair)
+    return Item(**asked)
 
 
 @dataclass(frozen=True)

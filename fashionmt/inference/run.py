@@ -24,7 +24,8 @@ TRAININGS = Path("runs")
 Maker = Callable[[Job, PredictConfig, Sequence[int], Told], None]
 """Makes parts of a job, and tells of their rows."""
 FIRST_ROWS = 1000
-"""After so many rows it is asked whether the job is what was meant."""
+"""After so many rows it is asked whether the job is what was meant; at the end of fewer, where there are `FEWEST`."""
+FEWEST = 100
 
 
 def tag_catalogue(config: PredictConfig) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def _make_parts(job: Job, config: PredictConfig, maker: Maker, which: int, count
     if todo or not is_finished(job):
         remove(job.success)
     progress = Progress(sum(len(job.manifest.rows_of(part)) for part in todo))
-    begin = Begin(config.early_stop)
+    begin = Begin(config.early_stop, progress.total)
     with heeding_signals() as heed, closing(progress):
 
         def told(done: RowsDone) -> None:
@@ -112,15 +113,17 @@ def _is_to_do(job: Job, part: int, retry: str | None) -> bool:
 class Begin:
     """Stops a job whose first rows are mostly bad: something else was meant."""
 
-    def __init__(self, stops: bool) -> None:
-        self.stops, self.rows, self.bad = stops, 0, 0
+    def __init__(self, stops: bool, total: int) -> None:
+        """`total`: how many rows there are."""
+        self.judged_at = min(FIRST_ROWS, total) if stops and total >= min(FEWEST, FIRST_ROWS) else None
+        self.rows = self.bad = 0
 
     def add(self, done: RowsDone) -> None:
         """Count them. Raises `TooManyBadError`."""
-        is_judged = self.rows >= FIRST_ROWS
+        before = self.rows
         self.rows += done.rows
         self.bad += done.bad
-        if self.stops and not is_judged and self.rows >= FIRST_ROWS and self.bad > self.rows / 2:
+        if self.judged_at is not None and before < self.judged_at <= self.rows and self.bad > self.rows / 2:
             wrong = f"of the first {self.rows} rows {self.bad} have no tags, or no picture though they name one"
             raise TooManyBadError("catalogue", wrong, "Is images= right? If all is as meant, set early_stop=false")
 

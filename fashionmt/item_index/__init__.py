@@ -1,6 +1,6 @@
 """An index of items: their vectors, what is known of them, and search."""
 
-from fashionmt.item_index.adding import Added, add_items
+from fashionmt.item_index.adding import Added, add_items, check_folder
 from fashionmt.item_index.description import BundleMark, newest_index
 from fashionmt.item_index.index import ItemIndex, check_bundle, load_index
 from fashionmt.item_index.search import Ranked, search
@@ -14,6 +14,7 @@ __all__ = [
     "Ranked",
     "add_items",
     "check_bundle",
+    "check_folder",
     "load_index",
     "newest_index",
     "search",

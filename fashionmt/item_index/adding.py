@@ -60,13 +60,20 @@ def add_items(
         return _add(folder, description, known, batches, (source, images), existing == "replace")
 
 
+def check_folder(folder: Path) -> None:
+    """Raises `TakenError` where it holds other things than an index."""
+    if not folder.is_dir() or (folder / NAME).is_file():
+        return
+    others = [path.name for path in folder.iterdir() if not path.name.startswith((".", "segment-", "approximate-"))]
+    if others:
+        wrong = f"holds {min(others)}, and is no index"
+        raise TakenError(f"output={folder}", wrong, "Name a folder that is new, or an index")
+
+
 def _begun(folder: Path, like: Description) -> Description:
     """That of the folder, or of a new index."""
+    check_folder(folder)
     if not (folder / NAME).is_file():
-        others = [path.name for path in folder.iterdir() if not path.name.startswith((".", "segment-", "approximate-"))]
-        if others:
-            wrong = f"holds {min(others)}, and is no index"
-            raise TakenError(f"output={folder}", wrong, "Name a folder that is new, or an index")
         return like
     found = read_description(folder)
     check_bundle(folder, found, like.bundle)

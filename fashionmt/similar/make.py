@@ -11,7 +11,7 @@ from fashionmt.data.sample import sample_catalogue
 from fashionmt.errors import UserError
 from fashionmt.inference.job import JOINED, Job
 from fashionmt.inference.run import chosen_bundle, run_job
-from fashionmt.item_index import Added, BundleMark, add_items, check_bundle, load_index
+from fashionmt.item_index import Added, BundleMark, add_items, check_bundle, check_folder, load_index
 from fashionmt.item_index.approximate import make_approximate
 from fashionmt.item_index.description import NAME, Description, read_description
 from fashionmt.paths import cache_dir
@@ -48,6 +48,7 @@ def _output(config: PredictConfig, mark: BundleMark) -> Path | None:
     output = Path(config.output)
     if output.suffix.lower() in JOINED or output.is_file():
         raise UserError(f"output={output}", "an index is a folder", "Name a folder")
+    check_folder(output)
     if (output / NAME).is_file():
         check_bundle(output, read_description(output), mark)
     return output

@@ -184,6 +184,11 @@ def test_what_cannot_be_read_is_told_and_what_remains_is_used(engine: TaggingEng
     assert all(0 < sure(tag) <= 1 for tags in answers.values() for tag in tags.tags.values())
 
 
+def test_a_mapping_with_another_name_is_refused(engine: TaggingEngine) -> None:
+    with pytest.raises(UserError, match=r"'titel'.*Did you mean title"):
+        engine.tag([{"id": "1", "titel": "Red Shirt"}])
+
+
 def test_mappings_are_items_too_and_hostile_titles_are_read(engine: TaggingEngine) -> None:
     titles = ["x" * 10_000, "👗👠 🧣", "\0\x1b[31m", "名前", "a " * 5_000]
     answers = engine.tag([{"id": str(i), "title": title} for i, title in enumerate(titles)])

@@ -65,13 +65,13 @@ def queue_in(folder: str | Path | None) -> list[dict[str, str]]:
 
 @pytest.fixture
 def with_thresholds(trained: Path, tmp_path: Path) -> Callable[..., str]:
-    """A bundle as trained but for these thresholds and other fields."""
+    """A bundle as trained but for these thresholds and other fields; nothing is unknown to it."""
 
     def changed(heads: dict[str, Threshold], **changes: Any) -> str:
         bundle = read_bundle(trained / "bundle")
         thresholds = Thresholds({name: heads.get(name, Threshold(0.9, 0.0)) for name in bundle.spaces}, heads["item"])
         folder = tmp_path / f"bundle{len(list(tmp_path.glob('bundle*')))}"
-        save_bundle(replace(bundle, thresholds=thresholds, **changes), folder)
+        save_bundle(replace(bundle, **{"thresholds": thresholds, "novelty": None, **changes}), folder)
         return str(folder)
 
     return changed

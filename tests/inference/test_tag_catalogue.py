@@ -125,6 +125,19 @@ def test_a_job_whose_first_rows_are_mostly_bad_is_stopped(
     assert len(tags_in(catalogue.output)) == 4
 
 
+def test_a_small_catalogue_is_judged_at_its_end_before_its_last_part_is_there(
+    catalogue: PredictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fashionmt.inference.run.FEWEST", 5)
+    table = Path(str(catalogue.catalogue))
+    with pytest.raises(TooManyBadError, match=r"of the first 5 rows 4 have no tags.* Is images= right\?"):
+        tag_catalogue(catalogue)
+    assert len(list(Path(str(catalogue.output)).glob("part-*"))) == 2  # of three
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:5]))  # four rows: too few to judge
+    catalogue.overwrite = True
+    tag_catalogue(catalogue)
+
+
 def test_an_item_without_its_picture_may_be_quarantined(catalogue: PredictConfig) -> None:
     catalogue.picture_missing, catalogue.max_bad_fraction = "quarantine", 1
     tag_catalogue(catalogue)
@@ -139,6 +152,25 @@ def test_without_pictures_titles_are_enough(catalogue: PredictConfig) -> None:
     assert tags["id"].tolist() == ["1e5", "NA", "../secret"]
     assert set(tags["picture_status"]) == {"none"}
     assert {each["code"] for each in quarantined_in(catalogue.output)} == {"NOTHING_TO_READ"}
+
+
+def test_rows_without_an_id_are_not_taken_for_one_item(
+    catalogue: PredictConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Path(str(catalogue.catalogue))
+    table.write_text(table.read_text() + ",Red Shirt\n,Red Shirt\n")
+    catalogue.max_bad_fraction = 1
+    tag_catalogue(catalogue)
+    assert "whose id an earlier row has" not in capsys.readouterr().err
+    assert [each["code"] for each in quarantined_in(catalogue.output)][-2:] == ["ID_MISSING", "ID_MISSING"]
+
+
+def test_people_read_what_is_no_text_with_its_bytes_named(catalogue: PredictConfig) -> None:
+    table = Path(str(catalogue.catalogue))
+    table.write_bytes(table.read_bytes() + b"A-1,Caf\xe9 Shirt\n")
+    catalogue.max_bad_fraction = 1
+    tag_catalogue(catalogue)
+    assert r"A-1,Caf\xe9 Shirt" in (Path(str(catalogue.output)) / "quarantine.csv").read_text()
 
 
 def test_ids_that_stand_twice_are_counted_and_tagged(

@@ -305,11 +305,20 @@ def test_another_bundles_index_is_refused(catalogue: PredictConfig, made: ItemIn
             tried()
 
 
+def test_a_folder_that_holds_other_things_is_refused_before_anything_is_tagged(catalogue: PredictConfig) -> None:
+    Path("other").mkdir()
+    Path("other/notes.txt").write_text("mine")
+    catalogue.output = "other"
+    with pytest.raises(UserError, match=r"holds notes\.txt, and is no index"):
+        make_index(catalogue)
+    assert not Path("runs/predict").exists()
+
+
 def test_two_queries_at_once_are_none(made: ItemIndex, catalogue: PredictConfig) -> None:
     engine = fashionmt.load_bundle(str(catalogue.bundle))
     for query, told in (
         ({"id": made.ids[0], "words": "red"}, "id and words at once"),
-        ({}, "NOTHING_TO_READ"),
+        ({}, "nothing is asked"),
         ({"words": "red", "k": 0}, "k=0: no number of items"),
         ({"words": "red", "mmr": 3}, "mmr=3: out of range"),
     ):

@@ -23,6 +23,8 @@ class Query:
 
     def __post_init__(self) -> None:
         given = [name for name in ("id", "item", "image", "words") if getattr(self, name) is not None]
+        if not given:
+            raise UserError("query", "nothing is asked", "Give an id, an image, words or an item")
         if len(given) > 1 and given != ["image", "words"]:
             raise UserError("query", f"{' and '.join(given)} at once", "Give one; image and words alone go together")
         if not 0 <= self.image_weight <= 1:
