@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from tests.tiny import one_thread
 
 _one_thread = pytest.fixture(autouse=True)(one_thread)
 ROWS = 60
+TOP = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -312,6 +315,14 @@ def test_a_folder_that_holds_other_things_is_refused_before_anything_is_tagged(c
     with pytest.raises(UserError, match=r"holds notes\.txt, and is no index"):
         make_index(catalogue)
     assert not Path("runs/predict").exists()
+
+
+def test_an_id_that_looks_like_a_number_is_the_text_that_was_typed(made: ItemIndex, catalogue: PredictConfig) -> None:
+    command = [sys.executable, str(TOP / "predict.py"), "task=similar", "index=index", f"bundle={catalogue.bundle}"]
+    for typed in ("1e5", "007", "'1e5'"):
+        done = subprocess.run([*command, f"similar.id={typed}"], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 2
+        assert f"id {typed.strip(chr(39))}: no item of this id" in done.stderr
 
 
 def test_two_queries_at_once_are_none(made: ItemIndex, catalogue: PredictConfig) -> None:
