@@ -47,7 +47,10 @@ def a_batch(count: int, seed: int) -> Batch:
     return batch
 
 
-@pytest.mark.parametrize("name", MODELS)
+SLOW = ("late, columns", "picture")  # a ResNet takes half a minute to be written
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in MODELS])
 def test_it_answers_as_the_tagger(name: str, tmp_path: Path) -> None:
     tagger, example = a_tagger(name), a_batch(5, seed=0)
     graph = TaggerGraph(tagger, tuple(tagger.heads.names), example)
