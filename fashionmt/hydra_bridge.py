@@ -44,7 +44,7 @@ def register_schemas() -> None:
 def _open_mappings(kind: type[Any]) -> DictConfig:
     """A schema whose mappings take any key on the command line, without a +, as only the catalogue knows them."""
     schema = OmegaConf.structured(kind)
-    for node in (schema.columns.tabular, schema.columns.given, schema.similar.filters):
+    for node in (schema.columns.tabular, schema.columns.given, schema.similar.filters, schema.recommend.filters):
         OmegaConf.set_struct(node, False)
     return cast(DictConfig, schema)
 

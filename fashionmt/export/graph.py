@@ -35,7 +35,7 @@ class TaggerGraph(nn.Module):
     def __init__(self, tagger: Tagger, attributes: tuple[str, ...], example: Batch) -> None:
         """`example`: a batch of the shapes that the tagger reads."""
         super().__init__()
-        self.tagger = _without_bags(copy.deepcopy(tagger).eval())
+        self.tagger = _without_bags(copy.deepcopy(tagger).cpu().eval())
         self.inputs = tuple(name for modality in tagger.modalities for name in READS[modality])
         self.attributes = attributes
         self.outputs = (*(f"{LOGITS}{name}" for name in attributes), EMBEDDING)

@@ -26,13 +26,12 @@ from fashionmt.inference.job import open_reader
 from fashionmt.inference.manifest import PartStart
 from fashionmt.inference.run import chosen_bundle
 from fashionmt.inference.runtimes import ExportedModels, has_runtime, load_model, read_exports
-from fashionmt.inference.runtimes.exported import DESCRIPTION, FORMAT
+from fashionmt.inference.runtimes.exported import DESCRIPTION, FLOAT, FORMAT, INT8
 from fashionmt.inference.runtimes.tensors import feeds_of
 from fashionmt.inference.show import console, tell
 from fashionmt.paths import cache_dir
 from fashionmt.storage import make_folder, publish
 
-FLOAT, INT8 = "32-true", "int8"
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 RUNTIMES = ("onnx", "openvino")
 BEGIN = PartStart(0, 0, 0, 0)
@@ -82,7 +81,7 @@ def _write_models(engine: TaggingEngine, precisions: Sequence[str], items: list[
     batches = [each.batch for each in prepared if each.batch is not None and len(each.batch) > 1]
     if not batches:
         raise UserError("catalogue", "the model can read none of its items", "Check images= and the columns")
-    graph = TaggerGraph(engine.bundle.tagger.cpu(), tuple(engine.bundle.spaces), batches[0])
+    graph = TaggerGraph(engine.bundle.tagger, tuple(engine.bundle.spaces), batches[0])
     made = {FLOAT: place / f"{FLOAT}.onnx"}
     write_graph(graph, _some(batches), made[FLOAT])
     if INT8 in precisions:
