@@ -1,8 +1,7 @@
-"""The user's own data: an item at a time, opened by PIL, turned to tensors by torchvision, tokenised by transformers."""
+"""The user's own data: an item at a time, opened by PIL, made a tensor by torchvision, tokenised by transformers."""
 
 import csv
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -37,9 +36,8 @@ def read_rows(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def classes_of(rows: Iterable[Row]) -> Classes:
+def classes_of(rows: list[Row]) -> Classes:
     """All columns but id, title and image are attributes."""
-    rows = list(rows)
     return {name: sorted({row[name] for row in rows}) for name in rows[0] if name not in ("id", "title", "image")}
 
 
