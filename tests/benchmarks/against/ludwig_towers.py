@@ -31,6 +31,10 @@ ENCODERS = ("own", "torchvision")
 
 def main() -> None:
     options = {"image_encoder": "own"} | asked(sys.argv[1:], "environment", "image_encoder")
+    if "environment" not in options:
+        raise SystemExit(
+            "environment: not set; make one with make_ludwig_environment.sh <dir>, and set environment=<dir>"
+        )
     interpreter = Path(options["environment"]) / "bin/python"
     if not interpreter.is_file():
         raise SystemExit(
