@@ -11,7 +11,7 @@ preprocessing and the writing of predictions in it, after two batches of warm-up
 
 `image_encoder=own`: Ludwig's own ResNet, set to the widths and strides of ResNet-18, which takes pictures of 80x60.
 `image_encoder=torchvision`: its `resnet`, which resizes every picture to 224x224 whatever the config says, and so does
-thirteen times the arithmetic.
+ten times the arithmetic.
 
 The same as fashionmt's: rows, batch, picture size (with `own`), BERT's size (from random weights, its tokenizer from a
 local folder), a hidden layer of 512, six outputs, AdamW, threads, float32. Not the same: torch 2.11; pictures are

@@ -3,7 +3,7 @@
 #
 #     tests/benchmarks/against/make_ludwig_environment.sh /tmp/ludwig_env
 #
-# Takes about five minutes and 8 GB: PyPI's torch for Linux brings its CUDA libraries and does not import without them.
+# Takes about five minutes and 6 GB: PyPI's torch for Linux brings its CUDA libraries and does not import without them.
 # Needs Python 3.11 or newer. The versions in the second line are those that the figures were made with.
 set -eu
 
