@@ -15,9 +15,9 @@ ten times the arithmetic.
 
 The same as fashionmt's: rows, batch, picture size (with `own`), BERT's size (from random weights, its tokenizer from a
 local folder), a hidden layer of 512, six outputs, AdamW, threads, float32. Not the same: torch 2.11; pictures are
-mirrored and no more; no class weights; no schedule; pictures are not decoded in the time of training, titles are padded
-to 32 tokens; the text tower gives BERT's pooled [CLS], a layer more, and `own` has a layer of 512 more. What is left
-out is in Ludwig's favour. Prints one JSON object, memory as `watched.held` counts it.
+mirrored and no more; no class weights; no schedule; pictures are not decoded in the time of training, all titles are
+padded alike, to 32 tokens at most; the text tower gives BERT's pooled [CLS], a layer more, and `own` has a layer of 512
+more. What is left out is in Ludwig's favour. Prints one JSON object, memory as `watched.held` counts it.
 """
 
 import json
