@@ -32,6 +32,7 @@ from fashionmt.training.base_module import BaseModule
 from fashionmt.training.calibration import fit_decoder
 from fashionmt.training.checkpoints import ResumeCheckpoint
 from fashionmt.training.class_weights import Counts, class_weights
+from fashionmt.training.compiling import check_compiler, compile_towers
 from fashionmt.training.datamodule import CatalogueDataModule
 from fashionmt.training.evaluation import Answers, collect_answers, score
 from fashionmt.training.interrupt import InterruptAtStep
@@ -153,6 +154,8 @@ def build_module(config: TrainConfig, data: PreparedData) -> TaggerModule:
     tagger = build_tagger(config.model, classes, data.titles.vocabulary_sizes(), data.tabular.sizes())
     task_weights = {name: attribute.weight for name, attribute in config.data.attributes.items()}
     loss = build_loss(class_counts(data), task_weights, config.loss)
+    if config.trainer.compile:
+        compile_towers(tagger)
     return TaggerModule(tagger, loss, data.spaces, config.optim, config.seed, config.augment.pictures)
 
 
@@ -235,6 +238,8 @@ def settle(config: TrainConfig) -> TrainConfig:
     """Check the model's names, and replace the precision `auto` by what this machine does fast: both before the run's
     config is kept, so that a resumed run repeats it."""
     check_model(config.model)
+    if config.trainer.compile:
+        check_compiler(device_of(config.trainer))
     config.trainer.precision = choose_precision(config.trainer.precision, device_of(config.trainer))
     return config
 
