@@ -16,11 +16,11 @@ from rich.console import Console
 from tqdm import tqdm
 
 from fashionmt.config import PictureVariationConfig, TitleVariationConfig, TrainConfig
-from fashionmt.data import PreparedData
 from fashionmt.data.dataset import ItemArrays
 from fashionmt.data.feature_cache import Floats, open_features
 from fashionmt.data.picture_cache import NO_ROW, decoded_fingerprint
-from fashionmt.data.splits import Rows
+from fashionmt.data.prepare import PreparedData
+from fashionmt.data.rows import Rows
 from fashionmt.model import FrozenPart, Tagger
 from fashionmt.paths import cache_dir
 
