@@ -91,7 +91,8 @@ class Candidates:
         self._new, self._count = [], 0
 
     def _limit(self) -> Scores:
-        return np.maximum(self._nearest[:, 0] - self._margin, np.finfo(np.float32).min)  # -inf is no score
+        limit: Scores = np.maximum(self._nearest[:, 0] - self._margin, np.finfo(np.float32).min)  # -inf is no score
+        return limit
 
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
