@@ -1,0 +1,8 @@
+"""stub"""
+
+from speed_parts.settings import Settings
+from speed_parts.turns import Figure
+
+
+def measure(settings: Settings) -> list[Figure]:
+    return []
