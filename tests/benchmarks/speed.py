@@ -1,7 +1,8 @@
 """How fast training and tagging are, and what everything around the model's arithmetic costs.
 
     python tests/benchmarks/speed.py [--catalogue <csv> --images <folder>] [--items 2048] [--repeats 3]
-        [--only training,tagging] [--against] [--bundle <dir>] [--json <file>] [<override of the training> ...]
+        [--only training,tagging] [--against [--ludwig <dir>]] [--bundle <dir>] [--json <file>]
+        [<override of the training> ...]
 
 Without a catalogue: the sample. Prints a table of medians over turns, and writes it as JSON. What is compared takes
 turns in one process, and ratios are those of a turn. Nothing is a test here: figures depend on the machine, and on what
@@ -56,6 +57,7 @@ def main() -> None:
             images=options.images,
             overrides=tuple(options.overrides),
             given_bundle=options.bundle,
+            ludwig=options.ludwig,
         )
         names = [*options.only, *(["against"] if options.against and "against" not in options.only else [])]
         found = measure(settings, names)
@@ -74,6 +76,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", type=_names, default=list(USUAL), help=f"of {', '.join(PARTS)}")
     parser.add_argument("--against", action="store_true", help="also what others would write")
     parser.add_argument("--bundle", type=_there, help="to tag with, instead of one trained for an epoch")
+    parser.add_argument("--ludwig", type=_there, help="its environment, made by against/make_ludwig_environment.sh")
     parser.add_argument("--json", type=Path, default=Path("speed.json"))
     parser.add_argument("overrides", nargs="*", help="of the training's config")
     options = parser.parse_intermixed_args(arguments)

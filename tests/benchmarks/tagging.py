@@ -114,8 +114,8 @@ def bare(engine: TaggingEngine, prepared: list[PreparedBatch]) -> float:
 def end_to_end(
     engine: TaggingEngine, tagged: Tagged, output: Path, reading: Callable[[ItemReader], ItemReader] = lambda own: own
 ) -> tuple[float, float]:
-    """Seconds from the catalogue's file to `_SUCCESS`, and those of them that the output's keeping took. `reading` makes
-    of the job's reader the one that reads."""
+    """Seconds from the catalogue's file to `_SUCCESS`, and those of them that the output's keeping took. `reading`
+    makes of the job's reader the one that reads."""
     start = time.perf_counter()
     job = tagged.job(engine, output)
     reader = reading(job.reader)

@@ -1,7 +1,6 @@
 """What the parts measure on: a catalogue, a model, a bundle, and how often."""
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +34,8 @@ class Settings:
     """Of the training's config."""
     given_bundle: Path | None = None
     """To tag with; None: one that is trained for an epoch."""
+    ludwig: Path | None = None
+    """The environment that Ludwig is installed in; None: it is left out."""
     epochs: int = 2
     """That are counted, of each training."""
 
@@ -97,8 +98,3 @@ def composed(*overrides: str) -> TrainConfig:
     register_resolvers()
     with initialize_config_dir(str(conf_dir()), **VERSION_BASE):
         return to_dataclass(compose("train", list(overrides)), TrainConfig)
-
-
-def first(values: Sequence[str | None]) -> str:
-    """The first that is there."""
-    return next(value for value in values if value is not None)

@@ -11,14 +11,16 @@ from fashionmt.config import TrainConfig
 from fashionmt.data import PreparedData
 from fashionmt.hydra_bridge import build_loggers
 from fashionmt.training import RunFolder
+from fashionmt.training.module import TaggerModule
 from fashionmt.training.run import build_batches, build_module, build_trainer, device_of, fit
 from speed_parts.bare_step import wait_for
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Of the epochs after the first."""
+    """A training; its times are of the epochs after the first."""
 
+    module: TaggerModule
     items: int
     seconds: float
     """From each epoch's beginning to its validation."""
@@ -32,8 +34,9 @@ def train(config: TrainConfig, data: PreparedData, folder: RunFolder, epochs: in
     trainer, _ = build_trainer(config, folder, build_loggers(config.logger, folder.root))
     clock = _Clock(config)
     trainer.callbacks.append(clock)  # type: ignore[attr-defined]
-    fit(trainer, build_module(config, data), build_batches(config, data), folder, resume=False)
-    return Trained(clock.items, clock.seconds, clock.ended - clock.began)
+    module = build_module(config, data)
+    fit(trainer, module, build_batches(config, data), folder, resume=False)
+    return Trained(module, clock.items, clock.seconds, clock.ended - clock.began)
 
 
 class _Clock(Callback):
