@@ -173,7 +173,7 @@ def _as_typed(key: str, value: str | None) -> str | None:
 def _task(name: str) -> Callable[[PredictConfig], dict[str, Any]]:
     """What does it; imported when it is known to be meant."""
     if name == "tag":
-        from fashionmt.inference import tag_catalogue
+        from fashionmt.inference.run import tag_catalogue
 
         return tag_catalogue
     if name == "export":

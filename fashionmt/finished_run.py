@@ -7,7 +7,7 @@ from typing import Any
 
 from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.config import TrainConfig
-from fashionmt.data import PreparedData, prepare_data
+from fashionmt.data.prepare import PreparedData, prepare_data
 from fashionmt.errors import UserError
 from fashionmt.hydra_bridge import from_yaml
 from fashionmt.paths import cache_dir

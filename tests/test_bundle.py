@@ -80,7 +80,8 @@ def _bundle(kind: str, tmp_path: Path) -> Bundle:
         with torch.no_grad():
             tagger.train()(random_batch())  # running means and variances of their own
     return Bundle(
-        tagger=tagger.eval(),
+        config=tagger.config,
+        build=lambda: tagger.eval(),
         titles=titles,
         spaces=tiny_spaces(),
         preprocess=PreprocessConfig(height=32, width=32, formats=["PNG"], max_megapixels=3.5),
@@ -388,9 +389,26 @@ def test_changed_classes_are_refused(saved: Path, change: Callable[[list[str]], 
     assert "bundle.json was changed" in _refusal(saved)
 
 
+def _one_more(description: Json) -> None:
+    description["label_spaces"][0]["classes"].append("one more")
+    del description["taxonomy"], description["train_counts"]  # each would be refused before the weights
+
+
 def test_classes_that_the_weights_do_not_have_are_refused_even_if_signed(saved: Path) -> None:
-    _describe(saved, lambda d: d["label_spaces"][0]["classes"].append("one more"))
+    _describe(saved, _one_more)
     assert "head_colour" in _refusal(saved)
+
+
+def test_a_tagger_that_is_built_late_is_the_same_one_each_time_and_refused_as_early(saved: Path) -> None:
+    late, early = read_bundle(saved, build=False), read_bundle(saved)
+    assert late.tagger is late.tagger and replace(late, metrics={}).tagger is late.tagger
+    assert late.modalities == early.tagger.modalities and not late.tagger.training
+    for name, value in early.tagger.state_dict().items():
+        assert torch.equal(late.tagger.state_dict()[name], value)
+    _describe(saved, _one_more)
+    damaged = read_bundle(saved, build=False)
+    with pytest.raises(UserError, match="head_colour"):
+        damaged.tagger.eval()
 
 
 @pytest.mark.parametrize(

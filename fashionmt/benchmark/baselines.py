@@ -18,9 +18,9 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import LinearSVC
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.data import PreparedData
 from fashionmt.data.label_words import label_words, title_words
-from fashionmt.data.splits import Rows
+from fashionmt.data.prepare import PreparedData
+from fashionmt.data.rows import Rows
 
 TITLE = "(title)"
 """The column of titles in what baselines read; the others are called as `data.tabular` calls them."""

@@ -21,9 +21,9 @@ import torch
 from fashionmt.attributes import MISSING, LabelSpace
 from fashionmt.benchmark.views import view_rows
 from fashionmt.config import SplitConfig
-from fashionmt.data import PreparedData
 from fashionmt.data.label_words import label_words, title_words
-from fashionmt.data.splits import Rows
+from fashionmt.data.prepare import PreparedData
+from fashionmt.data.rows import Rows
 from fashionmt.taxonomy import Taxonomy, learn_taxonomy
 
 

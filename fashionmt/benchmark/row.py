@@ -25,7 +25,8 @@ from fashionmt.benchmark.views import view_items, view_rows, view_titles, views_
 from fashionmt.bootstrap import LEVEL
 from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.config import BenchmarkConfig, TrainConfig
-from fashionmt.data import CatalogueDataset, PreparedData
+from fashionmt.data import CatalogueDataset
+from fashionmt.data.prepare import PreparedData
 from fashionmt.errors import ExitCode, RowFailedError, UserError
 from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
 from fashionmt.training import run_training, settle
@@ -142,7 +143,7 @@ def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | N
             return None
         keep_data_report(data, folder.run, resume=True)
         bundle = read_bundle(folder.run.bundle)
-        reads = tuple(bundle.tagger.modalities)
+        reads = tuple(bundle.modalities)
         scored = _score_tagger(bundle, data, tabulator, config)
     save_predictions(scored.predictions, folder.predictions)
     return _describe(config, folder, data, reads) | {
@@ -182,7 +183,7 @@ def _score_baseline(
 def _score_tagger(bundle: Bundle, data: PreparedData, tabulator: Tabulator, config: TrainConfig) -> Scored:
     device = device_of(config.trainer)
     tables, seconds = [], {}
-    for view in views_of(bundle.tagger.modalities):
+    for view in views_of(bundle.modalities):
         began = time.monotonic()
         dataset = CatalogueDataset(view_items(data, view, bundle.titles), view_rows(data, view))
         decoded = bundle.decoder(collect_answers(bundle.tagger, dataset, device, 4 * config.optim.batch_size).logits)

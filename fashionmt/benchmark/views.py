@@ -19,11 +19,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from fashionmt.data import PreparedData, TitleEncoder
+from fashionmt.data import TitleEncoder
 from fashionmt.data.dataset import ItemArrays
 from fashionmt.data.label_words import label_words, strike
 from fashionmt.data.picture_cache import NO_ROW
-from fashionmt.data.splits import Rows
+from fashionmt.data.prepare import PreparedData
+from fashionmt.data.rows import Rows
 
 VIEWS = ("picture", "title", "both", "struck")
 

@@ -4,7 +4,6 @@ from fashionmt.data.catalogue import CatalogueReader, CatalogueRow, ColumnMap
 from fashionmt.data.dataset import CatalogueDataset
 from fashionmt.data.findings import Findings
 from fashionmt.data.ngrams import NgramVocabulary
-from fashionmt.data.prepare import PreparedData, prepare_data
 from fashionmt.data.titles import TitleEncoder
 from fashionmt.data.tokens import learn_tokenizer
 
@@ -15,8 +14,6 @@ __all__ = [
     "ColumnMap",
     "Findings",
     "NgramVocabulary",
-    "PreparedData",
     "TitleEncoder",
     "learn_tokenizer",
-    "prepare_data",
 ]

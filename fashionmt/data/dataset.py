@@ -12,7 +12,7 @@ from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch, OtherTitles
 from fashionmt.data.labels import Labels
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
-from fashionmt.data.splits import Rows
+from fashionmt.data.rows import Rows
 from fashionmt.data.tabular import TabularArrays
 from fashionmt.data.titles import EncodedTitles
 from fashionmt.data.vary_titles import TitleVariation

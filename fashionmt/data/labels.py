@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.data.findings import Findings
-from fashionmt.data.splits import Rows
+from fashionmt.data.rows import Rows
 from fashionmt.errors import UserError
 
 OTHER = "Other"

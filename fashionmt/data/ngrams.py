@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import hstack
-from sklearn.feature_extraction.text import HashingVectorizer
 
 HASHES = 2**31 - 1
 PADDING = 0
@@ -82,6 +80,10 @@ class NgramVocabulary:
 
 def _hash(titles: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The hashes of all titles' n-grams end to end, (n-grams,), and where each title starts, (titles + 1,)."""
+    # Imported here: they take a second to load, and a model without a wide path needs neither.
+    from scipy.sparse import hstack
+    from sklearn.feature_extraction.text import HashingVectorizer
+
     options = {"n_features": HASHES, "norm": None, "alternate_sign": False, "binary": True}
     words = HashingVectorizer(ngram_range=(1, 2), **options).transform(titles)
     pieces = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 5), **options).transform(titles)

@@ -18,7 +18,8 @@ from fashionmt.data.label_agreement import family_agreement
 from fashionmt.data.label_words import label_words
 from fashionmt.data.labels import learn_label_spaces
 from fashionmt.data.picture_cache import NO_ROW, PictureCache, open_pictures
-from fashionmt.data.splits import Rows, Split, blocks, families, make_split
+from fashionmt.data.rows import Rows
+from fashionmt.data.splits import Split, blocks, families, make_split
 from fashionmt.data.tabular import TabularArrays, TabularEncoder
 from fashionmt.data.titles import EncodedTitles, TitleEncoder
 from fashionmt.data.vary_titles import TitleVariation

@@ -14,10 +14,8 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupShuffleSplit
 
 from fashionmt.config import SplitConfig
+from fashionmt.data.rows import Rows
 from fashionmt.errors import UserError
-
-Rows = npt.NDArray[np.int64]
-"""Row numbers, ascending, shape (rows,)."""
 
 
 @dataclass(frozen=True)

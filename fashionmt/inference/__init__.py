@@ -2,6 +2,5 @@
 
 from fashionmt.inference.engine import TaggingEngine, load_bundle
 from fashionmt.inference.items import Item, ItemTags, Tag
-from fashionmt.inference.run import tag_catalogue
 
-__all__ = ["Item", "ItemTags", "Tag", "TaggingEngine", "load_bundle", "tag_catalogue"]
+__all__ = ["Item", "ItemTags", "Tag", "TaggingEngine", "load_bundle"]

@@ -186,7 +186,7 @@ def load_bundle(
 
     `precision`, `runtime`: as `predict.py` has them.
     """
-    bundle = read_bundle(Path(folder))
+    bundle = read_bundle(Path(folder), build=runtime == "torch")
     engine = TaggingEngine(bundle, batch_size, open_runtime(runtime, precision, Path(folder), bundle))
     engine.mark = BundleMark(str(folder), bundle_digest(Path(folder)))
     return engine

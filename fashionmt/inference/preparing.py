@@ -62,12 +62,12 @@ class Preparer:
 
     def _inputs(self, there: Mapping[str, bool]) -> tuple[str, ...]:
         """What the model reads of an item; nothing of one that has neither picture nor title for it."""
-        names = tuple(name for name in self.bundle.tagger.modalities if there[name])
+        names = tuple(name for name in self.bundle.modalities if there[name])
         return names if any(name in READS for name in names) else ()
 
     def _picture(self, item: Item) -> tuple[Pixels | None, Problem | None]:
         """(pixels, None), or (None, why not)."""
-        if item.image is None or "image" not in self.bundle.tagger.modalities:
+        if item.image is None or "image" not in self.bundle.modalities:
             return None, item.picture_problem
         try:
             return self._decode(item.image), None

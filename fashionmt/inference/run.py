@@ -41,7 +41,7 @@ def run_job(config: PredictConfig) -> tuple[Job, dict[str, Any]]:
     bundle = chosen_bundle(config)
     config = replace(config, bundle=str(bundle))
     maker = _maker(config.engine)
-    job = open_job(config, read_bundle(bundle), bundle_digest(bundle))
+    job = open_job(config, read_bundle(bundle, build=config.runtime == "torch"), bundle_digest(bundle))
     show_begin(job, bundle)
     return job, _finalize(job, config) if config.finalize else _make_and_close(job, config, maker)
 

@@ -14,7 +14,6 @@ import pyarrow
 import torch
 from torch import Tensor
 
-from fashionmt.data.splits import families
 from fashionmt.errors import UserError
 from fashionmt.item_index.approximate import ApproximateSearch, Held, read_approximate
 from fashionmt.item_index.description import BundleMark, Description, read_description
@@ -88,6 +87,9 @@ class ItemIndex:
     def products(self) -> npt.NDArray[np.int64]:
         """The product of each item, (N,): items of one title, or of the same picture, are one product, as the families
         of a split are."""
+        # Imported here: it brings pandas, scipy and scikit-learn, which tagging loads no second for.
+        from fashionmt.data.splits import families
+
         names = families(self.ids, self.column("title").tolist(), self.column("picture_sha256").tolist())
         return np.unique(names, return_inverse=True)[1].astype(np.int64)
 

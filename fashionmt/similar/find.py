@@ -31,7 +31,8 @@ def find(config: PredictConfig) -> dict[str, Any]:
     folder = _index_folder(config)
     mark = _bundle_of(config, folder)
     index = load_index(folder, mark)
-    engine = engine_of(replace(config, bundle=mark.name), read_bundle(Path(mark.name))).with_vectors()
+    bundle = read_bundle(Path(mark.name), build=config.runtime == "torch")
+    engine = engine_of(replace(config, bundle=mark.name), bundle).with_vectors()
     wanted = Wanted(asked.k, asked.filters, asked.in_stock, asked.duplicates, asked.mmr)
     if asked.queries is not None:
         return answer_queries(config, engine, index, wanted)

@@ -56,7 +56,7 @@ def measure(options: argparse.Namespace) -> str:
     pictured, titled = run.data.items.pictures.row[rows] != NO_ROW, np.array([title is not None for title in titles])
     evaluation = Evaluation(judged, {"picture": pictured, "title": titled, "both": pictured | titled})
     entrants: list[Entrant] = [*vectors_of(bundle, run.data.dataset(options.part), options.seed)]
-    if "text" in bundle.tagger.modalities:
+    if "text" in bundle.modalities:
         entrants.append(TitleWords([run.data.raw_titles[row] for row in run.data.split.train], titles))
     figures = evaluate(evaluation, entrants, KINDS)
     table = markdown(evaluation, figures, f"the same {', '.join(alike)}")

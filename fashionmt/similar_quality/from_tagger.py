@@ -51,7 +51,7 @@ def vectors_of(bundle: Bundle, items: CatalogueDataset, seed: int = 0) -> list[V
 
 def untrained_tower(bundle: Bundle, seed: int) -> ImageTower | None:
     """The bundle's image tower as it is before any training, of random weights; None of one from elsewhere."""
-    config = bundle.tagger.config.image
+    config = bundle.config.image
     if config is None:
         return None
     with torch.random.fork_rng(devices=[]):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fashionmt.data import PreparedData
 from fashionmt.data.picture_cache import NO_ROW
-from fashionmt.data.splits import Rows
+from fashionmt.data.prepare import PreparedData
+from fashionmt.data.rows import Rows
 from fashionmt.pages import data_uri, render
 from fashionmt.similar_quality.evaluation import Evaluation, Figures
 

@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from fashionmt.config import SweepConfig, TrainConfig
-from fashionmt.data import PreparedData
+from fashionmt.data.prepare import PreparedData
 from fashionmt.errors import DivergedError, ExitCode, UserError
 from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
 from fashionmt.sweep.job import JobFolder, JobRecord, job_id, jobs_in, refused_id, sweep_folder

@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fashionmt.batch import Batch
 from fashionmt.config import TitleVariationConfig
-from fashionmt.data import CatalogueDataset, PreparedData
+from fashionmt.data import CatalogueDataset
+from fashionmt.data.prepare import PreparedData
 
 Positions = npt.NDArray[np.int64]
 B = TypeVar("B")

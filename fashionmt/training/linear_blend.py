@@ -20,7 +20,7 @@ from sklearn.svm import LinearSVC
 from torch import Tensor
 from tqdm import tqdm
 
-from fashionmt.data import PreparedData
+from fashionmt.data.prepare import PreparedData
 from fashionmt.model import Tagger
 
 Floats = npt.NDArray[np.float64]

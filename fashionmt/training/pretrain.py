@@ -12,8 +12,8 @@ import torch
 from pytorch_lightning.loggers import Logger
 
 from fashionmt.config import ContrastConfig, TrainConfig
-from fashionmt.data import PreparedData
 from fashionmt.data.picture_cache import NO_ROW
+from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.errors import UserError
 from fashionmt.model import build_two_towers, save_towers

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from fashionmt.data import PreparedData
+from fashionmt.data.prepare import PreparedData
 
 
 def print_data(data: PreparedData) -> None:

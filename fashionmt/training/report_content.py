@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from fashionmt.bundle import Bundle
 from fashionmt.config import ModelConfig, TrainConfig
-from fashionmt.data import PreparedData
 from fashionmt.data.picture_cache import NO_ROW
+from fashionmt.data.prepare import PreparedData
 from fashionmt.run_report import Head, HeldOut, ReportContent, write_report
 from fashionmt.training.evaluation import Answers
 from fashionmt.training.run_folder import RunFolder

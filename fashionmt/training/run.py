@@ -22,7 +22,8 @@ from tokenizers import Tokenizer
 import fashionmt
 from fashionmt.bundle import Bundle, save_bundle
 from fashionmt.config import DataConfig, LossConfig, ModelConfig, TextTowerConfig, TrainConfig, TrainerConfig
-from fashionmt.data import ColumnMap, NgramVocabulary, PreparedData, TitleEncoder, learn_tokenizer, prepare_data
+from fashionmt.data import ColumnMap, NgramVocabulary, TitleEncoder, learn_tokenizer
+from fashionmt.data.prepare import PreparedData, prepare_data
 from fashionmt.errors import UserError
 from fashionmt.model import build_tagger, check_model, clip_tokenizer, pretrained_tokenizer
 from fashionmt.paths import cache_dir
@@ -293,8 +294,10 @@ def evaluate(
     if config.similarity is not None:
         alike = config.data.alike
         similarity = learn_similarity(module.tagger, data, alike, config.similarity, config.seed, device, batch_size)
+    tagger = module.tagger.cpu().eval()
     bundle = Bundle(
-        tagger=module.tagger.cpu().eval(),
+        config=tagger.config,
+        build=lambda: tagger,
         titles=data.titles,
         tabular=data.tabular,
         spaces=data.spaces,

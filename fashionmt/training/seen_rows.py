@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fashionmt.config import ModelConfig
-from fashionmt.data import PreparedData
+from fashionmt.data.prepare import PreparedData
 from fashionmt.errors import UserError
 from fashionmt.model import TowersFolder, read_towers
 

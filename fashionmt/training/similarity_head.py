@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from tqdm import trange
 
 from fashionmt.config import SimilarityConfig
-from fashionmt.data import CatalogueDataset, PreparedData
+from fashionmt.data import CatalogueDataset
+from fashionmt.data.prepare import PreparedData
 from fashionmt.model import Tagger
 from fashionmt.similarity import SimilarityHead, head_features
 from fashionmt.training.graded_contrast import graded_contrast, likeness

@@ -12,7 +12,8 @@ from tiny import tiny_dataset
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.benchmark.baselines import fit_baseline, read_items
-from fashionmt.data import Findings, PreparedData, TitleEncoder
+from fashionmt.data import Findings, TitleEncoder
+from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.data.tabular import NumericColumn, TabularEncoder
 

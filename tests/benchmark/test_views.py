@@ -13,8 +13,9 @@ from fashionmt.attributes import LabelSpace
 from fashionmt.benchmark.predictions import Answered, Tabulator
 from fashionmt.benchmark.views import VIEWS, view_items, view_rows, view_titles, views_of
 from fashionmt.config import SplitConfig
-from fashionmt.data import Findings, PreparedData, TitleEncoder, learn_tokenizer
+from fashionmt.data import Findings, TitleEncoder, learn_tokenizer
 from fashionmt.data.picture_cache import NO_ROW
+from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.data.tabular import TabularArrays, TabularEncoder
 

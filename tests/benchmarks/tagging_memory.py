@@ -31,7 +31,7 @@ SMALL = [
 WATCHED = """
 import json, resource, sys, threading, time, os
 from fashionmt.config import PredictConfig
-from fashionmt.inference import tag_catalogue
+from fashionmt.inference.run import tag_catalogue
 most = {"files": 0, "threads": 0}
 def watch():
     while True:

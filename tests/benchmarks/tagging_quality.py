@@ -18,7 +18,7 @@ import pyarrow.parquet
 from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.config import PredictConfig
 from fashionmt.data.tables import Table
-from fashionmt.inference import tag_catalogue
+from fashionmt.inference.run import tag_catalogue
 
 GIVEN = "articleType"
 

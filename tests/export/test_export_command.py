@@ -56,3 +56,15 @@ def test_tagging_by_it_gives_the_same_tags_as_another_job(predicted: Path) -> No
     ]
     marks = {json.loads((predicted / name / "_manifest.json").read_text())["fingerprint"] for name in tables}
     assert len(marks) == 2
+
+
+def test_it_answers_without_the_libraries_that_the_model_is_built_from(predicted: Path) -> None:
+    """They take seconds to load."""
+    code = (
+        "import sys, fashionmt\n"
+        "engine = fashionmt.load_bundle('bundle', runtime='onnx')\n"
+        "assert engine.tag([{'id': 'a', 'title': 'Red scarf'}])[0].tags\n"
+        "print(*({'torchvision', 'transformers', 'sympy', 'sklearn', 'pandas'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=predicted, capture_output=True, text=True, timeout=300)
+    assert (done.stdout.strip(), done.returncode) == ("", 0), done.stderr

@@ -19,7 +19,7 @@ from fashionmt import storage
 from fashionmt.config import PredictConfig
 from fashionmt.errors import UserError
 from fashionmt.inference import run as tagging
-from fashionmt.inference import tag_catalogue
+from fashionmt.inference.run import tag_catalogue
 
 KILLED = 137
 MOST = 400  # places; a job that has more, or that never ends, fails the test

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from fashionmt.bundle import Bundle, read_bundle
-from fashionmt.data import PreparedData
 from fashionmt.data.catalogue import CatalogueFiles, read_catalogue
+from fashionmt.data.prepare import PreparedData
 from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.hydra_bridge import from_yaml
 from fashionmt.inference import Item, ItemTags, TaggingEngine

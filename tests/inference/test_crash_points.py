@@ -16,9 +16,9 @@ import pytest
 from fashionmt import storage
 from fashionmt.config import PredictConfig
 from fashionmt.errors import TakenError, UserError
-from fashionmt.inference import tag_catalogue
 from fashionmt.inference.manifest import read_manifest
 from fashionmt.inference.quarantine import read_records
+from fashionmt.inference.run import tag_catalogue
 
 DRIVER = Path(__file__).with_name("crash_driver.py")
 TOP = Path(__file__).resolve().parents[2]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fashionmt.config import PredictConfig
-from fashionmt.inference import tag_catalogue
 from fashionmt.inference.quarantine import read_records
+from fashionmt.inference.run import tag_catalogue
 
 WORDS = ("Red Shirt", "Blue Jeans", "Black Belt", "", "White Sports Shoes", "Green Scarf")
 GOOD = [f"{i},{WORDS[i % len(WORDS)]}\n".encode() for i in range(12)]

@@ -15,8 +15,8 @@ from PIL import Image
 from fashionmt.bundle import bundle_digest, read_bundle
 from fashionmt.config import PredictConfig
 from fashionmt.errors import ExitCode, ResourceError, TooManyBadError, UserError
-from fashionmt.inference import tag_catalogue
 from fashionmt.inference.job import join_job
+from fashionmt.inference.run import tag_catalogue
 
 ray = pytest.importorskip("ray")
 psutil = pytest.importorskip("psutil")  # ray brings it

@@ -17,7 +17,7 @@ from fashionmt.bundle import read_bundle, save_bundle
 from fashionmt.config import PredictColumnsConfig, PredictConfig
 from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.errors import TooManyBadError
-from fashionmt.inference import tag_catalogue
+from fashionmt.inference.run import tag_catalogue
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
 VOID = {"meta", "img", "br"}

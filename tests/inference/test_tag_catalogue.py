@@ -20,8 +20,9 @@ from fashionmt.config import PredictColumnsConfig, PredictConfig
 from fashionmt.data.tabular import NumericColumn, TabularEncoder
 from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.errors import ExitCode, TakenError, TooManyBadError, UserError
-from fashionmt.inference import Item, TaggingEngine, tag_catalogue
+from fashionmt.inference import Item, TaggingEngine
 from fashionmt.inference.quarantine import read_records
+from fashionmt.inference.run import tag_catalogue
 from fashionmt.model import build_tagger
 
 ATTRIBUTES = ("articleType", "baseColour", "gender", "masterCategory", "subCategory", "season")

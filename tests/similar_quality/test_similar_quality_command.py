@@ -21,8 +21,10 @@ _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
 
 
 def _bundle(image: bool = True, text: bool = True) -> Bundle:
+    tagger = tiny_tagger(tiny_config(image=image, text=text))
     return Bundle(
-        tagger=tiny_tagger(tiny_config(image=image, text=text)),
+        config=tagger.config,
+        build=lambda: tagger,
         titles=tiny_titles(),
         spaces=tiny_spaces(),
         preprocess=PreprocessConfig(height=32, width=32),

@@ -9,7 +9,8 @@ import pytest
 import torch
 from tiny import tiny_dataset, tiny_spaces
 
-from fashionmt.data import Findings, PreparedData, TitleEncoder
+from fashionmt.data import Findings, TitleEncoder
+from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.data.tabular import TabularEncoder
 from fashionmt.training.datamodule import (

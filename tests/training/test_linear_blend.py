@@ -11,7 +11,8 @@ from sklearn.svm import LinearSVC
 from tiny import tiny_config, tiny_dataset
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.data import Findings, NgramVocabulary, PreparedData, TitleEncoder, learn_tokenizer
+from fashionmt.data import Findings, NgramVocabulary, TitleEncoder, learn_tokenizer
+from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.data.tabular import TabularEncoder
 from fashionmt.model import Tagger, build_tagger

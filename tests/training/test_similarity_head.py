@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from fashionmt.batch import TaggerOutput
 from fashionmt.config import SimilarityConfig
-from fashionmt.data import Findings, PreparedData
+from fashionmt.data import Findings
+from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.data.tabular import TabularEncoder
 from fashionmt.similarity import head_features, item_vectors

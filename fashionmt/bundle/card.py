@@ -1,0 +1,39 @@
+"""The model card: what a person should know before using a bundle."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fashionmt.bundle.content import Bundle
+
+
+def model_card(bundle: Bundle) -> str:
+    """What a person should know before using it, in the manner of Mitchell et al. 2019 (arXiv:1810.03993)."""
+    lines = [
+        "# A fashionmt bundle",
+        "",
+        f"Reads: {_reads(bundle)}. Answers: {', '.join(bundle.spaces)}.",
+        "",
+        "| attribute | classes | accuracy on test | macro-F1 | items | accepted, at an accuracy of |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for name, row in bundle.metrics.get("attributes", {}).items():
+        scores = f"{row['accuracy']:.4f} | {row['macro_f1']:.4f} | {row['items']}"
+        lines.append(f"| {name} | {len(bundle.spaces[name])} | {scores} | {_accepted(row)} |")
+    calibrated = "calibrated on validation" if bundle.temperatures else "not calibrated"
+    lines += ["", f"Confidences are {calibrated}. It knows only the classes of its training rows.", ""]
+    if bundle.taxonomy is not None:
+        lines += [f"Answers to {', '.join(bundle.taxonomy.attributes)} are combinations of its training rows.", ""]
+    lines += [f"- {key}: {value}" for key, value in bundle.provenance.items()]
+    return "\n".join([*lines, "", "Use: `fashionmt.load_bundle(folder).tag(items)`.", ""])
+
+
+def _reads(bundle: Bundle) -> str:
+    read = [*(name for name in bundle.modalities if name != "tabular"), *bundle.tabular.columns]
+    return " and ".join(read)
+
+
+def _accepted(row: Mapping[str, Any]) -> str:
+    """The share of test answers that the threshold accepts, and how many of these are right."""
+    if row.get("accepted_accuracy") is None:
+        return "none"
+    return f"{row['accepted']:.1%}, at {row['accepted_accuracy']:.4f} (aim {row['target_accuracy']:g})"

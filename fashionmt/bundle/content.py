@@ -1,0 +1,77 @@
+"""What a bundle holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fashionmt.attributes import LabelSpace
+from fashionmt.config import ModelConfig, PreprocessConfig
+from fashionmt.data.catalogue import ColumnMap
+from fashionmt.data.tabular import TabularEncoder
+from fashionmt.data.titles import TitleEncoder
+from fashionmt.decoding import ConfidenceMaps, Decoder, Thresholds
+from fashionmt.novelty import Novelty
+from fashionmt.similarity import SimilarityHead
+from fashionmt.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from fashionmt.model.tagger import Tagger
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A tagger with all that belongs to it."""
+
+    config: ModelConfig
+    """What the tagger was built from."""
+    build: Callable[[], "Tagger"]
+    """Gives the tagger, always the same one; a bundle that was read for another runtime builds it when first asked."""
+    titles: TitleEncoder
+    spaces: dict[str, LabelSpace]
+    preprocess: PreprocessConfig
+    columns: ColumnMap
+    temperatures: dict[str, float]
+    """Attribute -> what its logits are divided by; empty: confidences are not calibrated."""
+    metrics: dict[str, Any]
+    """Test results, as in `metrics.json`."""
+    provenance: dict[str, Any]
+    """What it was trained on, when, and with which versions."""
+    shifts: dict[str, list[float]] = field(default_factory=dict)
+    """Attribute -> C numbers subtracted from its logits before anything else."""
+    taxonomy: Taxonomy | None = None
+    """Which classes go together; None: every head answers for itself."""
+    joint_temperature: float = 1.0
+    """Of the taxonomy's combinations."""
+    confidence_maps: ConfidenceMaps | None = None
+    """What confidences go through at last; None: nothing."""
+    tabular: TabularEncoder = field(default_factory=lambda: TabularEncoder({}))
+    """How the catalogue's other columns are read."""
+    thresholds: Thresholds | None = None
+    """From which confidence on answers are accepted; None: all are for review."""
+    novelty: Novelty | None = None
+    """What tells an item like none in training; None: nothing does."""
+    train_counts: dict[str, list[int]] = field(default_factory=dict)
+    """Attribute -> training items of each of its C classes; empty: not known."""
+    similarity: SimilarityHead | None = None
+    """What items are compared by; None: the fused embedding itself."""
+
+    @property
+    def tagger(self) -> "Tagger":
+        """The model itself, in plain torch."""
+        return self.build()
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The inputs it reads: of `image`, `text` and `tabular`."""
+        return (*self.config.modalities, *(("tabular",) if self.tabular.columns else ()))
+
+    @property
+    def decoder(self) -> Decoder:
+        """What turns the tagger's logits into answers."""
+        return Decoder(
+            self.temperatures,
+            self.shifts,
+            self.taxonomy,
+            self.joint_temperature,
+            self.confidence_maps,
+        )
