@@ -14,11 +14,13 @@ By default: data, training, tagging, heads, following, start_up. Also: memory (a
 
 import argparse
 import json
+import logging
 import os
 import platform
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,9 @@ WIDTH = 140
 
 def main() -> None:
     options = parse(sys.argv[1:])
+    # Lightning's notices, as the commands hold them back.
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning|torch)")
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             folder=Path(folder),

@@ -10,6 +10,16 @@ from speed_parts.turns import Figure, in_turns, ratio
 
 from tests.conftest import SMALL
 
+pytestmark = [
+    # Of Lightning and torch themselves.
+    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.*"),
+    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
+    pytest.mark.filterwarnings("ignore:Experiment logs directory .* exists and is not empty"),
+    pytest.mark.filterwarnings("ignore:The number of training batches"),
+    pytest.mark.filterwarnings("ignore:.*TensorBoard.*"),
+]
+
 TINY = (*SMALL, "optim.batch_size=16", "model.text.hidden_size=16", "model.text.layers=1", "model.text.heads=2")
 NAMES = {
     "data": {"rows_parsed", "titles_encoded", "pictures_decoded", "pictures_found", "items_gathered"},

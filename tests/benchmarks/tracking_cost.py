@@ -24,7 +24,7 @@ import torch
 from speed_parts.settings import TOP, composed
 
 from fashionmt.config import TrainConfig
-from fashionmt.data import PreparedData
+from fashionmt.data.prepare import PreparedData
 from fashionmt.hydra_bridge import build_loggers
 from fashionmt.sweep.job import jobs_in
 from fashionmt.training import RunFolder

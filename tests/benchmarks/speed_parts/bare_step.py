@@ -10,7 +10,7 @@ from torch import nn
 
 from fashionmt.batch import Batch
 from fashionmt.config import TrainConfig
-from fashionmt.data import PreparedData
+from fashionmt.data.prepare import PreparedData
 from fashionmt.data.vary_pictures import vary_pictures
 from fashionmt.training.datamodule import EpochBatchSampler
 from fashionmt.training.module import TaggerModule

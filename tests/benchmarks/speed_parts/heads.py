@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from fashionmt.config import TrainConfig
-from fashionmt.data import PreparedData
+from fashionmt.data.prepare import PreparedData
 from speed_parts.bare_step import BareSteps, training_batches
 from speed_parts.settings import Settings
 from speed_parts.turns import Figure, in_turns, ratio

@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 
 from fashionmt.config import TrainConfig
-from fashionmt.data import PreparedData
+from fashionmt.data.prepare import PreparedData
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.hydra_bridge import VERSION_BASE, register_resolvers, register_schemas, to_dataclass
 from fashionmt.paths import cache_dir, conf_dir

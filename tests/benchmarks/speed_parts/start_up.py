@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from fashionmt.data.sample import sample_catalogue
+from fashionmt.inference.runtimes import has_runtime, read_exports
 from fashionmt.paths import cache_dir
 from speed_parts.processes import python, run
 from speed_parts.settings import TOP, Settings
@@ -22,20 +23,23 @@ raise SystemExit("no batch came")
 FIRST_ANSWER = """
 import sys
 import fashionmt
-bundle, title, image = sys.argv[1:]
-tagged, = fashionmt.load_bundle(bundle).tag([{"id": "1", "title": title, "image": image}])
+bundle, title, image, precision, runtime = sys.argv[1:]
+engine = fashionmt.load_bundle(bundle, precision=precision, runtime=runtime)
+tagged, = engine.tag([{"id": "1", "title": title, "image": image}])
 assert tagged.tags, tagged
 """
 
 
 def measure(settings: Settings) -> list[Figure]:
-    """Seconds from a process's start to its end, which comes with what is waited for. The sample is in the cache."""
-    picture = sorted(sample_catalogue(cache_dir()).new_images.glob("*.jpg"))[0]
+    """Seconds from a process's start to its end, which comes with what is waited for. The sample is in the cache.
+
+    A bundle that was exported also answers by the other runtimes that are installed.
+    """
     commands = {
         "predict_help": python(TOP / "predict.py", "--help"),
         "train_help": python(TOP / "train.py", "--help"),
         "first_training_batch": python("-c", FIRST_BATCH),
-        "first_answer": python("-c", FIRST_ANSWER, settings.bundle.resolve(), "Blue Shirt", picture),
+        **_first_answers(settings.bundle.resolve()),
     }
     installed = Path(sys.executable).with_name("fashionmt-predict")
     if found := shutil.which(installed):
@@ -45,5 +49,20 @@ def measure(settings: Settings) -> list[Figure]:
     for task in tasks.values():
         task()
     seconds = in_turns(settings.repeats, tasks, "start-up")
-    asked = {"predict_help": "< 1", "installed_predict_help": "< 1", "first_answer": "< 3"}
-    return [Figure(name, values, "s", asked.get(name, "")) for name, values in seconds.items()]
+    return [Figure(name, values, "s", _asked(name)) for name, values in seconds.items()]
+
+
+def _first_answers(bundle: Path) -> dict[str, list[str]]:
+    """The command of each way to compute the bundle."""
+    picture = sorted(sample_catalogue(cache_dir()).new_images.glob("*.jpg"))[0]
+    ways = {"first_answer": ("32-true", "torch")}
+    for precision in read_exports(bundle).models:
+        for runtime in filter(has_runtime, ("onnx", "openvino")):
+            ways[f"first_answer_{runtime}_{precision}"] = (precision, runtime)
+    return {name: python("-c", FIRST_ANSWER, bundle, "Blue Shirt", picture, *way) for name, way in ways.items()}
+
+
+def _asked(name: str) -> str:
+    if name.startswith("first_answer"):
+        return "< 3"
+    return "< 1" if name.endswith("predict_help") else ""

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from fashionmt.config import TrainConfig
-from fashionmt.data import PreparedData
+from fashionmt.data.prepare import PreparedData
 from fashionmt.hydra_bridge import build_loggers
 from fashionmt.training import RunFolder
 from fashionmt.training.module import TaggerModule
