@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import speed
@@ -20,7 +21,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*TensorBoard.*"),
 ]
 
-TINY = (*SMALL, "optim.batch_size=16", "model.text.hidden_size=16", "model.text.layers=1", "model.text.heads=2")
+TINY = (
+    *SMALL,
+    "optim.batch_size=16",
+    "model.text.hidden_size=16",
+    "model.text.layers=1",
+    "model.text.heads=2",
+    "similarity=null",
+)
 NAMES = {
     "data": {"rows_parsed", "titles_encoded", "pictures_decoded", "pictures_found", "items_gathered"},
     "training": {"bare_step", "training", "training_of_bare_step"},
@@ -29,19 +37,33 @@ NAMES = {
 }
 
 
-def test_every_part_gives_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = Settings(tmp_path, repeats=1, items=80, overrides=TINY, epochs=1)
-    found = json.loads(json.dumps(speed.measure(settings, list(NAMES))))
-    for part, names in NAMES.items():
-        assert names <= set(found["parts"][part])
+def measured(folder: Path, *parts: str) -> dict[str, Any]:
+    """What the JSON holds of `parts`, each of their figures looked at."""
+    settings = Settings(folder, repeats=1, items=80, overrides=TINY, epochs=1)
+    found = json.loads(json.dumps(speed.measure(settings, parts)))
+    for part in parts:
+        assert NAMES[part] <= set(found["parts"][part])
         for name, figure in found["parts"][part].items():
             assert 0 < figure["lowest"] <= figure["median"] <= figure["highest"], name
+    return found
+
+
+def test_the_parts_give_their_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = measured(tmp_path, "data", "training", "tagging")
     training = found["parts"]["training"]
     expected = training["training"]["turns"][0] / training["bare_step"]["turns"][0]
     assert training["training_of_bare_step"]["turns"][0] == pytest.approx(expected, rel=1e-3)
     capsys.readouterr()
     speed.show(found)
     assert "training_of_bare_step" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_part_of_heads_gives_its_figures(tmp_path: Path) -> None:
+    found = measured(tmp_path, "heads")["parts"]["heads"]
+    all_heads, one_head = found["all_heads"]["turns"], found["one_head"]["turns"]
+    expected = [a / b for a, b in zip(all_heads, one_head, strict=True)]
+    assert found["all_heads_of_one_head"]["turns"] == pytest.approx(expected, rel=1e-3)
 
 
 def test_turns_go_back_and_forth() -> None:
