@@ -401,8 +401,10 @@ def test_classes_that_the_weights_do_not_have_are_refused_even_if_signed(saved: 
 
 def test_a_tagger_that_is_built_late_is_the_same_one_each_time_and_refused_as_early(saved: Path) -> None:
     late, early = read_bundle(saved, build=False), read_bundle(saved)
-    assert late.tagger is late.tagger and replace(late, metrics={}).tagger is late.tagger
-    assert late.modalities == early.tagger.modalities and not late.tagger.training
+    assert late.tagger is late.tagger
+    assert replace(late, metrics={}).tagger is late.tagger
+    assert late.modalities == early.tagger.modalities
+    assert not late.tagger.training
     for name, value in early.tagger.state_dict().items():
         assert torch.equal(late.tagger.state_dict()[name], value)
     _describe(saved, _one_more)

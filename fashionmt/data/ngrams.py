@@ -4,14 +4,17 @@ Weights are TF-IDF (Salton & Buckley 1988) as scikit-learn's `TfidfTransformer` 
 words and over pieces of 2 to 5 letters within words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 HASHES = 2**31 - 1
+BLOCK = 8192
 PADDING = 0
+In = TypeVar("In")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,13 @@ class NgramArrays:
         return ids, weights
 
     @classmethod
+    def joined(cls, parts: Sequence["NgramArrays"]) -> "NgramArrays":
+        """The titles of all `parts`, in order."""
+        lengths = np.concatenate([np.diff(part.starts) for part in parts])
+        starts = np.append(0, np.cumsum(lengths))
+        return cls(np.concatenate([p.ids for p in parts]), np.concatenate([p.weights for p in parts]), starts)
+
+    @classmethod
     def none(cls, count: int) -> "NgramArrays":
         """No n-gram at all, for a model that reads none."""
         return cls(np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(count + 1, np.int64))
@@ -58,16 +68,19 @@ class NgramVocabulary:
     @classmethod
     def learn(cls, titles: Sequence[str], min_count: int) -> "NgramVocabulary":
         """The n-grams that `min_count` or more of `titles` hold."""
-        hashes, titles_with = np.unique(_hash(titles)[0], return_counts=True)
+        hashes, titles_with = _counts(titles)
         kept = titles_with >= min_count
         idf = np.log((1 + len(titles)) / (1 + titles_with[kept])) + 1
         return cls(hashes[kept], idf.astype(np.float32))
 
     def encode(self, titles: Sequence[str | None]) -> NgramArrays:
         """The known n-grams of `titles`, the weights of each title of Euclidean norm 1; none of a missing title."""
+        if len(titles) == 0 or len(self.hashes) == 0:  # scikit-learn refuses no titles
+            return NgramArrays.none(len(titles))
+        return NgramArrays.joined([self._encode(block) for block in _blocks(titles)])
+
+    def _encode(self, titles: Sequence[str | None]) -> NgramArrays:
         count = len(titles)
-        if count == 0 or len(self.hashes) == 0:  # scikit-learn refuses no titles
-            return NgramArrays.none(count)
         hashes, starts = _hash([title or "" for title in titles])
         place = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
         known = self.hashes[place] == hashes
@@ -76,6 +89,21 @@ class NgramVocabulary:
         weights /= np.sqrt(np.bincount(title, weights * weights, count))[title]
         starts = np.append(0, np.cumsum(np.bincount(title, minlength=count)))
         return NgramArrays((place + 1).astype(np.int32), weights, starts)
+
+
+def _blocks(titles: Sequence[In]) -> Iterator[Sequence[In]]:
+    """What is held of a title while it is hashed is many times what is kept of it."""
+    return (titles[first : first + BLOCK] for first in range(0, len(titles), BLOCK))
+
+
+def _counts(titles: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """All n-grams' hashes, ascending, and how many titles hold each."""
+    hashes, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    for block in _blocks(titles):
+        found, found_counts = np.unique(_hash(block)[0], return_counts=True)
+        hashes, place = np.unique(np.concatenate([hashes, found]), return_inverse=True)
+        counts = np.bincount(place, np.concatenate([counts, found_counts])).astype(np.int64)
+    return hashes, counts
 
 
 def _hash(titles: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -108,7 +108,7 @@ def prepare_data(
     encoder, encoded = _encode(titles, split.train, learn_titles if "text" in modalities else None)
     columns, tabular = _encode_tabular(rows, split.train, config, findings)
     return PreparedData(
-        items=ItemArrays.encode(pictures, encoded, tabular, labels, spaces),
+        items=ItemArrays.encode(pictures, encoded.mapped(cache), tabular, labels, spaces),
         ids=ids,
         split=split,
         spaces=spaces,

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from fashionmt.data.mapped import mapped
 from fashionmt.data.ngrams import NgramArrays, NgramVocabulary
 from fashionmt.data.tokens import TokenArrays, encode_tokens
 
@@ -22,6 +24,14 @@ class EncodedTitles:
         """Which of the titles `rows` hold something to read, bool (len(rows),)."""
         there: npt.NDArray[np.bool_] = self.tokens.lengths[rows] > 0
         return there
+
+    def mapped(self, folder: Path) -> "EncodedTitles":
+        """The same, on the disk (`fashionmt.data.mapped`)."""
+        tokens, ngrams = self.tokens, self.ngrams
+        ids, weights = mapped(ngrams.ids, folder), mapped(ngrams.weights, folder)
+        return EncodedTitles(
+            TokenArrays(mapped(tokens.ids, folder), tokens.lengths), NgramArrays(ids, weights, ngrams.starts)
+        )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.pipeline import make_union
 
+from fashionmt.data import ngrams
 from fashionmt.data.ngrams import NgramArrays, NgramVocabulary
 
 COLOURS = ["Red", "Blue", "Navy Blue", "Grey"]
@@ -44,6 +45,16 @@ def test_the_weights_are_scikit_learns_tf_idf(titles: list[str | None], min_coun
         np.testing.assert_allclose(np.sort(found[[row]].data), np.sort(expected[[row]].data), rtol=1e-6)
     trained, trained_expected = _table(known.encode(TITLES), len(known)), reference.transform(count.transform(TITLES))
     np.testing.assert_allclose((found @ trained.T).toarray(), (expected @ trained_expected.T).toarray(), atol=1e-6)
+
+
+def test_titles_are_the_same_in_any_blocks(vocabulary: NgramVocabulary, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = vocabulary.encode(TITLES + NEW)
+    monkeypatch.setattr(ngrams, "BLOCK", 5)
+    learned, found = NgramVocabulary.learn(TITLES, 4), vocabulary.encode(TITLES + NEW)
+    np.testing.assert_array_equal(learned.hashes, vocabulary.hashes)
+    np.testing.assert_array_equal(learned.idf, vocabulary.idf)
+    for one, other in zip(vars(found).values(), vars(whole).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_title_has_norm_1_or_nothing(vocabulary: NgramVocabulary) -> None:

@@ -1,12 +1,13 @@
-"""The user's own data: an item at a time, opened by PIL, turned to tensors by torchvision, tokenised by transformers."""
+"""The user's own data: an item at a time, opened by PIL, made a tensor by torchvision, tokenised by transformers."""
 
 import csv
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from networks import MAX_TOKENS
+import torchvision
+import transformers
+from networks import MAX_TOKENS, Towers
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -37,10 +38,32 @@ def read_rows(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def classes_of(rows: Iterable[Row]) -> Classes:
+def classes_of(rows: list[Row]) -> Classes:
     """All columns but id, title and image are attributes."""
-    rows = list(rows)
     return {name: sorted({row[name] for row in rows}) for name in rows[0] if name not in ("id", "title", "image")}
+
+
+def load(options: dict[str, str]) -> tuple[list[Row], Classes, BertTokenizerFast, Towers]:
+    """The rows, their classes, the tokenizer and a model of random weights; torch set to as many threads as asked."""
+    torch.set_num_threads(int(options["threads"]))
+    rows = read_rows(Path(options["rows"]))
+    classes = classes_of(rows)
+    tokenizer = BertTokenizerFast.from_pretrained(options["tokenizer"])
+    return rows, classes, tokenizer, Towers(len(tokenizer), {name: len(found) for name, found in classes.items()})
+
+
+def surroundings(options: dict[str, str]) -> dict[str, object]:
+    """What a measurement was made with."""
+    return {
+        "threads": torch.get_num_threads(),
+        "precision": options["precision"],
+        "versions": {module.__name__: module.__version__ for module in (torch, torchvision, transformers)},
+    }
+
+
+def tag_columns(classes: Classes) -> list[str]:
+    """Of tags.csv: the id, and of each attribute the label and its confidence."""
+    return ["id", *(column for name in classes for column in (name, f"{name}_confidence"))]
 
 
 def balanced_weights(rows: list[Row], classes: Classes) -> dict[str, Tensor]:

@@ -18,9 +18,7 @@ import time
 from pathlib import Path
 
 import torch
-import torchvision
-import transformers
-from item_dataset import TAGGING, classes_of, read_rows
+from item_dataset import TAGGING, Classes, Row, load, surroundings, tag_columns
 from networks import MAX_TOKENS, Towers
 from PIL import Image
 from tqdm import tqdm
@@ -36,11 +34,7 @@ def main() -> None:
 
 def measure(options: dict[str, str]) -> dict[str, object]:
     """The rate of tagging; nothing is trained one item at a time."""
-    torch.set_num_threads(int(options["threads"]))
-    rows = read_rows(Path(options["rows"]))
-    classes = classes_of(rows)
-    tokenizer = BertTokenizerFast.from_pretrained(options["tokenizer"])
-    model = Towers(len(tokenizer), {name: len(found) for name, found in classes.items()})
+    rows, classes, tokenizer, model = load(options)
     half = options["precision"] == "bf16-mixed"
     tag(model, tokenizer, rows[:8], classes, half)
     began = time.perf_counter()
@@ -51,9 +45,7 @@ def measure(options: dict[str, str]) -> dict[str, object]:
         "tag_items_per_second": round(len(rows) / (time.perf_counter() - began), 1),
         "items": len(rows),
         "batch_size": 1,
-        "threads": torch.get_num_threads(),
-        "precision": options["precision"],
-        "versions": {module.__name__: module.__version__ for module in (torch, torchvision, transformers)},
+        **surroundings(options),
     }
 
 
@@ -61,15 +53,14 @@ def measure(options: dict[str, str]) -> dict[str, object]:
 def tag(
     model: Towers,
     tokenizer: BertTokenizerFast,
-    rows: list[dict[str, str]],
-    classes: dict[str, list[str]],
+    rows: list[Row],
+    classes: Classes,
     half: bool,
 ) -> None:
     """Write tags.csv: every item's id, labels and their confidences."""
     model.eval()
     with Path("tags.csv").open("w", encoding="utf-8", newline="") as file:
-        columns = ["id", *(column for name in classes for column in (name, f"{name}_confidence"))]
-        writer = csv.DictWriter(file, columns)
+        writer = csv.DictWriter(file, tag_columns(classes))
         writer.writeheader()
         for row in tqdm(rows, "tagging", disable=None):
             picture = TAGGING(Image.open(row["image"]).convert("RGB")).unsqueeze(0)

@@ -25,14 +25,21 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-import torchvision
-import transformers
-from item_dataset import TAGGING, TRAINING, ItemDataset, balanced_weights, classes_of, read_rows
+from item_dataset import (
+    TAGGING,
+    TRAINING,
+    Classes,
+    ItemDataset,
+    Row,
+    balanced_weights,
+    load,
+    surroundings,
+    tag_columns,
+)
 from networks import Towers
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
-from transformers import BertTokenizerFast
 from watched import asked, watched
 
 INPUTS = ("picture", "input_ids", "attention_mask")
@@ -46,11 +53,7 @@ def main() -> None:
 
 def measure(options: dict[str, str]) -> dict[str, object]:
     """Both rates."""
-    torch.set_num_threads(int(options["threads"]))
-    rows = read_rows(Path(options["rows"]))
-    classes = classes_of(rows)
-    tokenizer = BertTokenizerFast.from_pretrained(options["tokenizer"])
-    model = Towers(len(tokenizer), {name: len(found) for name, found in classes.items()})
+    rows, classes, tokenizer, model = load(options)
     batch, workers, half = int(options["batch"]), int(options["workers"]), options["precision"] == "bf16-mixed"
     training = DataLoader(ItemDataset(rows, classes, tokenizer, TRAINING), batch, shuffle=True, num_workers=workers)
     tagging = DataLoader(ItemDataset(rows, classes, tokenizer, TAGGING), batch, num_workers=workers)
@@ -65,10 +68,8 @@ def measure(options: dict[str, str]) -> dict[str, object]:
         "items": len(rows),
         "batch_size": batch,
         "epochs": len(seconds),
-        "threads": torch.get_num_threads(),
         "workers": workers,
-        "precision": options["precision"],
-        "versions": {module.__name__: module.__version__ for module in (torch, torchvision, transformers)},
+        **surroundings(options),
     }
 
 
@@ -97,15 +98,15 @@ def train(
 def tag(
     model: Towers,
     loader: DataLoader[dict[str, Tensor]],
-    rows: list[dict[str, str]],
-    classes: dict[str, list[str]],
+    rows: list[Row],
+    classes: Classes,
     half: bool,
 ) -> None:
     """Write tags.csv: every item's id, labels and their confidences."""
     model.eval()
     with Path("tags.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", *(column for name in classes for column in (name, f"{name}_confidence"))])
+        writer.writerow(tag_columns(classes))
         done = 0
         for batch in tqdm(loader, "tagging", disable=None):
             with torch.autocast("cpu", torch.bfloat16, enabled=half):

@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[2]
 DEFAULTS = {"items": "2048", "batch": "128", "epochs": "2", "threads": "2", "workers": "2", "precision": "32-true"}
 OF_INPUTS = ("catalogue", "images", "items")
+PRECISIONS = ("32-true", "bf16-mixed")
 EVERY = 0.5
 """Seconds between two looks at the memory: each walks the page tables, some milliseconds a gigabyte."""
 
@@ -24,7 +25,12 @@ def asked(arguments: list[str], *more: str) -> dict[str, str]:
     known = {*DEFAULTS, *OF_INPUTS, "rows", "tokenizer", *more}
     if unknown := sorted(set(options) - known):
         raise SystemExit(f"{', '.join(unknown)}: no such option; one of {', '.join(sorted(known))}")
-    return DEFAULTS | options
+    options = DEFAULTS | options
+    if options["precision"] not in PRECISIONS:
+        raise SystemExit(f"precision={options['precision']}: one of {', '.join(PRECISIONS)}")
+    if int(options["epochs"]) < 2:
+        raise SystemExit(f"epochs={options['epochs']}: the first one is not timed; take 2 or more")
+    return options
 
 
 def watched(script: Path, options: dict[str, str], interpreter: str = sys.executable) -> dict[str, object]:
