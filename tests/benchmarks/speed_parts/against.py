@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from speed_parts.processes import python, run
 from speed_parts.settings import Settings
 from speed_parts.turns import Figure, in_turns, ratio
@@ -33,6 +35,7 @@ def _options(settings: Settings, name: str) -> list[str]:
     """As the scripts take them. Ludwig trains in single precision alone."""
     config = settings.config
     options = [f"items={settings.items}", f"batch={config.optim.batch_size}", f"epochs={1 + settings.epochs}"]
+    options += [f"threads={torch.get_num_threads()}"]
     if settings.catalogue is not None:
         options += [f"catalogue={settings.catalogue}", f"images={settings.images}"]
     if name == LUDWIG:
