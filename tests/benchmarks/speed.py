@@ -13,7 +13,6 @@ By default: data, training, tagging, heads, following, start_up. Also: memory (a
 """
 
 import argparse
-import json
 import logging
 import os
 import platform
@@ -32,6 +31,8 @@ from rich.table import Table
 from speed_parts import against, compiled, data, following, forward, heads, memory, start_up, training
 from speed_parts.settings import Settings
 from speed_parts.turns import Figure
+
+from fashionmt.training.report import write_json
 
 Part = Callable[[Settings], list[Figure]]
 USUAL: Mapping[str, Part] = {
@@ -65,8 +66,7 @@ def main() -> None:
             ludwig=options.ludwig,
         )
         names = [*options.only, *(["against"] if options.against and "against" not in options.only else [])]
-        found = measure(settings, names)
-    options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        found = measure(settings, names, lambda found: write_json(options.json, found))
     show(found)
     print(f"written: {options.json}")
 
@@ -103,16 +103,20 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def measure(settings: Settings, names: Sequence[str]) -> dict[str, Any]:
-    """The parts, one after another: their figures, how long each took, and where."""
+def measure(
+    settings: Settings, names: Sequence[str], keep: Callable[[dict[str, Any]], None] = lambda found: None
+) -> dict[str, Any]:
+    """The parts, one after another: their figures, how long each took, and where. After each, what there is goes to
+    `keep`: another may fail."""
     found: dict[str, Any] = {"settings": _settings(settings), "machine": machine(), "parts": {}, "seconds": {}}
     for name in names:
         sys.stderr.write(f"{name} ...\n")
         began = time.monotonic()
         found["parts"][name] = {figure.name: figure.to_json() for figure in PARTS[name](settings)}
         found["seconds"][name] = round(time.monotonic() - began, 1)
+        found["machine"]["load_after"] = [round(each, 2) for each in os.getloadavg()]
+        keep(found)
         sys.stderr.write(f"{name}: {found['seconds'][name]} s\n")
-    found["machine"]["load_after"] = [round(each, 2) for each in os.getloadavg()]
     return found
 
 
