@@ -53,7 +53,7 @@ class TaggerModule(BaseModule):
             batch.pixels = vary_pictures(batch.pixels, self.variation)
             if self.variation.varies:
                 batch.frozen.pop("image", None)  # they are of the pictures as they were
-        terms = self._training_terms(batch)
+        terms = self.training_terms(batch)
         self._count_losses(self.train_means, terms, batch)
         total, weights = self.loss.balance(terms)
         self.log("train/loss_step", total, prog_bar=True)
@@ -62,7 +62,8 @@ class TaggerModule(BaseModule):
         self._last_batch = batch if self.loss.balancer.looks_back else None
         return total
 
-    def _training_terms(self, batch: Batch) -> dict[str, Tensor]:
+    def training_terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Each task's term of the loss, float (), of a batch whose pictures are varied already."""
         if self.loss.balancer.looks_back:
             torch.manual_seed(self._step_seed)  # the same dropout before and after the step
         terms: dict[str, Tensor] = {}
@@ -75,7 +76,7 @@ class TaggerModule(BaseModule):
         """Let the balancer look back at the batch."""
         if self._last_batch is not None:
             with torch.no_grad(), self.trainer.precision_plugin.train_step_context():
-                self.loss.look_back(self._training_terms(self._last_batch))
+                self.loss.look_back(self.training_terms(self._last_batch))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count losses and answers."""

@@ -15,9 +15,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
+from speed_parts.turns import in_turns, seconds
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -40,14 +42,10 @@ def drawn(count: int, size: int, seed: int) -> Tensor:
 
 def in_turn(rounds: int, *tasks: Callable[[], object]) -> list[float]:
     """The median milliseconds of each task, after one round that does not count."""
-    times: list[list[float]] = [[] for _ in tasks]
-    for turn in range(rounds + 1):
-        for task, taken in zip(tasks, times, strict=True):
-            began = time.perf_counter()
-            task()
-            if turn:
-                taken.append(1000 * (time.perf_counter() - began))
-    return [statistics.median(taken) for taken in times]
+    for task in tasks:
+        task()
+    times = in_turns(rounds, {str(i): partial(seconds, task) for i, task in enumerate(tasks)})
+    return [1000 * statistics.median(taken) for taken in times.values()]
 
 
 def exact(items: int, size: int, queries: int, k: int, rounds: int) -> dict[str, object]:

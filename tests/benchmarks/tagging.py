@@ -14,6 +14,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,26 +24,50 @@ from fashionmt.bundle import bundle_digest
 from fashionmt.config import PredictConfig
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.inference import TaggingEngine, load_bundle
-from fashionmt.inference.catalogue_items import ReadItem
+from fashionmt.inference.catalogue_items import ItemReader, ReadItem
 from fashionmt.inference.engine import PreparedBatch
 from fashionmt.inference.finish import finish
+from fashionmt.inference.items import Item
 from fashionmt.inference.job import Job, open_job
 from fashionmt.inference.part import tag_part, write_part
 from fashionmt.paths import cache_dir
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """What is tagged, and with what."""
+
+    bundle: Path
+    catalogue: Path
+    images: Path | None
+
+    def job(self, engine: TaggingEngine, output: Path) -> Job:
+        """Without a page about the tags, which is not tagging."""
+        config = PredictConfig(
+            catalogue=str(self.catalogue),
+            images=str(self.images) if self.images is not None else None,
+            output=str(output),
+            given=False,
+            summary=False,
+        )
+        return open_job(config, engine.bundle, bundle_digest(self.bundle))
 
 
 def main() -> None:
     options = dict(argument.split("=", 1) for argument in sys.argv[1:])
     engine = load_bundle(options["bundle"])
     repeats = int(options.get("repeats", 5))
+    drawn = sample_catalogue(cache_dir())
+    catalogue, images = options.get("catalogue", drawn.catalogue), options.get("images", drawn.images)
+    tagged = Tagged(Path(options["bundle"]), Path(catalogue), Path(images))
     with tempfile.TemporaryDirectory() as folder:
-        prepared = _prepared(engine, _job(options, engine, Path(folder) / "prepared"))
+        prepared = prepare(engine, read_items(tagged.job(engine, Path(folder) / "prepared")))
         items = sum(len(batch.items) for batch in prepared)
         bare(engine, prepared[:4])  # warm up
         pairs, keeping = [], []
         for turn in range(repeats):
             alone = bare(engine, prepared)
-            whole, kept = end_to_end(engine, options, Path(folder) / str(turn))
+            whole, kept = end_to_end(engine, tagged, Path(folder) / str(turn))
             pairs.append((alone, whole))
             keeping.append(kept / whole)
     print(
@@ -63,19 +89,16 @@ def main() -> None:
     )
 
 
-def _job(options: dict[str, str], engine: TaggingEngine, output: Path) -> Job:
-    catalogue, images = options.get("catalogue"), options.get("images")
-    if catalogue is None:
-        drawn = sample_catalogue(cache_dir())
-        catalogue, images = str(drawn.catalogue), str(drawn.images)
-    config = PredictConfig(catalogue=catalogue, images=images, output=str(output), given=False, summary=False)
-    return open_job(config, engine.bundle, bundle_digest(Path(options["bundle"])))
-
-
-def _prepared(engine: TaggingEngine, job: Job) -> list[PreparedBatch]:
+def read_items(job: Job) -> list[Item]:
+    """All that the job would tag."""
     rows = job.reader.items(job.manifest.parts[0])
-    items = [row.item for row in rows if isinstance(row, ReadItem)]
-    return [engine.prepare(items[i : i + engine.batch_size]) for i in range(0, len(items), engine.batch_size)]
+    return [row.item for row in rows if isinstance(row, ReadItem)]
+
+
+def prepare(engine: TaggingEngine, items: Sequence[Item]) -> list[PreparedBatch]:
+    """In batches, decoded and tokenised."""
+    size = engine.batch_size
+    return [engine.prepare(list(items[i : i + size])) for i in range(0, len(items), size)]
 
 
 @torch.inference_mode()
@@ -88,14 +111,18 @@ def bare(engine: TaggingEngine, prepared: list[PreparedBatch]) -> float:
     return time.perf_counter() - start
 
 
-def end_to_end(engine: TaggingEngine, options: dict[str, str], output: Path) -> tuple[float, float]:
-    """Seconds from the catalogue's file to `_SUCCESS`, and those of them that the output's keeping took."""
+def end_to_end(
+    engine: TaggingEngine, tagged: Tagged, output: Path, reading: Callable[[ItemReader], ItemReader] = lambda own: own
+) -> tuple[float, float]:
+    """Seconds from the catalogue's file to `_SUCCESS`, and those of them that the output's keeping took. `reading`
+    makes of the job's reader the one that reads."""
     start = time.perf_counter()
-    job = _job(options, engine, output)
+    job = tagged.job(engine, output)
+    reader = reading(job.reader)
     missing = [files for files in job.parts if files.whole(job.manifest) is None]
     kept = time.perf_counter() - start
     for files in missing:
-        result = tag_part(engine, job.reader, job.manifest, files.part, False, lambda row: None)
+        result = tag_part(engine, reader, job.manifest, files.part, False, lambda row: None)
         began = time.perf_counter()
         write_part(files, job.manifest, result, job.attributes)
         kept += time.perf_counter() - began

@@ -21,16 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
+from speed_parts.settings import TOP, composed
 
 from fashionmt.config import TrainConfig
-from fashionmt.hydra_bridge import VERSION_BASE, build_loggers, register_resolvers, register_schemas, to_dataclass
-from fashionmt.paths import conf_dir
+from fashionmt.data.prepare import PreparedData
+from fashionmt.hydra_bridge import build_loggers
 from fashionmt.sweep.job import jobs_in
 from fashionmt.training import RunFolder
 from fashionmt.training.run import build_batches, build_module, build_trainer, fit, load_data
 
-TOP = Path(__file__).resolve().parents[2]
 QUICK = ["model=text_only", "trainer.max_epochs=2", "trainer.precision=32-true", "report=false", "limit_items=300"]
 
 
@@ -39,7 +38,8 @@ def main() -> None:
     repeats, epochs, jobs = (int(options.get(name, default)) for name, default in DEFAULTS.items())
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        rates = throughput(repeats, epochs)
+        config = composed(*OFFLINE, "trainer.precision=32-true", f"trainer.max_epochs={epochs}", "limit_items=600")
+        rates = throughput(config, load_data(config), repeats)
         own = {logger: round(job_seconds(logger, jobs), 2) for logger in ("csv", "wandb")}
     print(
         json.dumps(
@@ -59,17 +59,14 @@ def main() -> None:
 
 
 DEFAULTS = {"repeats": 5, "epochs": 3, "jobs": 4}
+OFFLINE = ("logger=wandb", "logger.wandb.mode=offline")
+"""Overrides: the CSV and a W&B run."""
 
 
-def throughput(repeats: int, epochs: int) -> dict[str, list[float]]:
-    """Logger -> items per second of each repeat: the last epoch's, as the first of a process is slower."""
-    register_schemas()
-    register_resolvers()
+def throughput(config: TrainConfig, data: PreparedData, repeats: int) -> dict[str, list[float]]:
+    """With the loggers of `config` and without any -> items per second of each repeat: the last epoch's, as the first
+    of a process is slower."""
     rates: dict[str, list[float]] = {"none": [], "wandb": []}
-    overrides = ["trainer.precision=32-true", f"trainer.max_epochs={epochs}", "logger=wandb", "limit_items=600"]
-    with initialize_config_dir(str(conf_dir()), **VERSION_BASE):
-        config = to_dataclass(compose("train", overrides), TrainConfig)
-    data = load_data(config)
     for turn in range(repeats):
         for name in sorted(rates, reverse=turn % 2 == 1):
             folder = RunFolder(Path(f"{name}-{turn}"))

@@ -1,0 +1,1 @@
+"""The parts of `speed.py`: one measured thing a module, each a function from `Settings` to figures."""

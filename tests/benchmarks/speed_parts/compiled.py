@@ -1,0 +1,34 @@
+"""A training step whose towers are compiled (`torch.compile`, which needs a C++ compiler) against one as it is."""
+
+import shutil
+
+from speed_parts.bare_step import BareSteps, training_batches
+from speed_parts.settings import Settings
+from speed_parts.turns import Figure, in_turns, ratio, seconds
+
+
+def measure(settings: Settings) -> list[Figure]:
+    """Steps, the seconds that compiling took more than such steps take, and after how many steps that has paid."""
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        return [Figure("compiled_of_eager", [], "of the step as it is: no C++ compiler here")]
+    config, data = settings.config, settings.data
+    batches = training_batches(config, data, [0])
+    eager, compiled = BareSteps(config, data), BareSteps(config, data)
+    tagger = compiled.module.tagger
+    for tower in (tagger.image, tagger.text):
+        if tower is not None:
+            tower.compile()
+    eager(batches[:4])
+    first = seconds(lambda: compiled(batches))
+    tasks = {"eager": lambda: eager(batches), "compiled": lambda: compiled(batches)}
+    found = in_turns(settings.repeats, tasks, "compile")
+    gains = [(a - b) / len(batches) for a, b in zip(found["eager"], found["compiled"], strict=True)]
+    extra = [first - taken for taken in found["compiled"]]
+    pays = [cost / gain for cost, gain in zip(extra, gains, strict=True) if gain > 0]
+    return [
+        Figure("eager_step", [1000 * value / len(batches) for value in found["eager"]], "ms/step"),
+        Figure("compiled_step", [1000 * value / len(batches) for value in found["compiled"]], "ms/step"),
+        ratio("eager_of_compiled", found["eager"], found["compiled"], "times as fast compiled"),
+        Figure("compiling", extra, "s, once"),
+        Figure("compiling_pays_after", pays if len(pays) == len(gains) else [], "steps; empty: it does not"),
+    ]
