@@ -1,5 +1,6 @@
 """A training step whose towers are compiled (`torch.compile`, which needs a C++ compiler) against one as it is."""
 
+import os
 import shutil
 
 from speed_parts.bare_step import BareSteps, training_batches
@@ -11,6 +12,8 @@ def measure(settings: Settings) -> list[Figure]:
     """Steps, the seconds that compiling took more than such steps take, and after how many steps that has paid."""
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         return [Figure("compiled_of_eager", [], "of the step as it is: no C++ compiler here")]
+    # Else a second run of this would find what the first compiled.
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(settings.new_run("compiled").root)
     config, data = settings.config, settings.data
     batches = training_batches(config, data, [0])
     eager, compiled = BareSteps(config, data), BareSteps(config, data)
