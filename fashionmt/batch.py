@@ -1,10 +1,10 @@
 """What travels between data, model and loss: every tensor's shape and dtype, written once.
 
 B items, H x W picture pixels, T tokens and G n-grams of the titles with most of them in the batch, C classes of an
-attribute, D fused features, P pieces of numbers and K categories of the catalogue's other columns.
+attribute, D fused features, F of a frozen tower, P pieces of numbers and K categories of the catalogue's other columns.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ class Batch:
     """A batch of items, as the dataset makes it and the tagger reads it."""
 
     pixels: Tensor
-    """uint8 (B, H, W, 3), RGB; any value where `has_image` is False."""
+    """uint8 (B, H, W, 3), RGB; any value where `has_image` is False; H and W are 0 where `frozen` stands for them."""
     has_image: Tensor
     """bool (B,)."""
     token_ids: Tensor
@@ -50,6 +50,9 @@ class Batch:
     """attribute -> int64 (B,): index in `LabelSpace.every_class`, or `MISSING`; empty for unlabelled items."""
     struck: OtherTitles | None = None
     """The titles less the words of their labels, where training shows these too."""
+    frozen: dict[str, Tensor] = field(default_factory=dict)
+    """`image` or `text` -> float (B, F), what the frozen part of that tower makes of these pictures or titles, where it
+    is known already; any value where `has_image` or `has_title` is False."""
 
     def __len__(self) -> int:
         return len(self.has_image)
@@ -60,15 +63,16 @@ class Batch:
         def move(tensors: dict[str, Any]) -> dict[str, Any]:
             return {name: value.to(device, non_blocking=non_blocking) for name, value in tensors.items()}
 
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("labels", "struck")}
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("labels", "struck", "frozen")}
         struck = OtherTitles(**move(vars(self.struck))) if self.struck is not None else None
-        return Batch(**move(own), labels=move(self.labels), struck=struck)
+        return Batch(**move(own), labels=move(self.labels), struck=struck, frozen=move(self.frozen))
 
     def with_struck_titles(self) -> "Batch":
         """The same items with `struck`, which must be there, for their titles."""
         if self.struck is None:
             raise ValueError("a batch without struck titles")
-        return replace(self, **vars(self.struck), struck=None)
+        frozen = {name: value for name, value in self.frozen.items() if name != "text"}
+        return replace(self, **vars(self.struck), struck=None, frozen=frozen)
 
 
 @dataclass

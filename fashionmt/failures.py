@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import sys
+import textwrap
 import traceback
 import typing
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from fashionmt.errors import ExitCode, RowFailedError, UserError
 
 DEBUG = "FASHIONMT_DEBUG"
 """The environment variable that asks for tracebacks."""
+MOST = 500
+"""Characters of what an unforeseen error says."""
 
 
 @contextlib.contextmanager
@@ -60,7 +63,9 @@ def leave(code: ExitCode, line: str) -> NoReturn:
 
 
 def _our_fault(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
+    # A compiler's message, say, is as long as a book.
+    said = textwrap.shorten(str(error), MOST, placeholder=" ...")
+    return f"{type(error).__name__}: {said}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
 
 
 def _failed_rows(error: RowFailedError) -> str:

@@ -1,4 +1,5 @@
-"""What batch tagging and an index of items do to the disk, and nowhere else: tests stop the process before each effect.
+"""What batch tagging, an index of items and cached features do to the disk, and nowhere else: tests stop the process
+before each effect.
 
 A file appears under its name when it is whole and on the disk: it is written beside, synced and renamed.
 """

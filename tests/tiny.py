@@ -87,7 +87,7 @@ def random_batch(count: int = 6, seed: int = 0, classes: Mapping[str, int] = CLA
 
 def rows_of(batch: Batch, rows: list[int]) -> Batch:
     """Some items of a batch, in that order."""
-    fields = {name: value[rows] for name, value in vars(batch).items() if name not in ("labels", "struck")}
+    fields = {name: value[rows] for name, value in vars(batch).items() if name not in ("labels", "struck", "frozen")}
     return Batch(labels={name: value[rows] for name, value in batch.labels.items()}, **fields)
 
 

@@ -22,6 +22,11 @@ class PictureVariationConfig:
     contrast: float = 0.0
     """At most this share more or less about the picture's mean."""
 
+    @property
+    def varies(self) -> bool:
+        """Whether any picture is varied at all."""
+        return any(value > 0 for value in vars(self).values())
+
     def __post_init__(self) -> None:
         check_range("augment.pictures.flip", self.flip, 0, 1)
         check_range("augment.pictures.shift", self.shift, 0, 0.5)

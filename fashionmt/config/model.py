@@ -17,7 +17,8 @@ class ImageTowerConfig:
     weights: str | None = None
     """A local state dict (.safetensors or .pth) instead of a download."""
     train: str = "all"
-    """What of the network is trained: all, its last stage, or none of it."""
+    """What of the network is trained: all, its last stage, or none of it. Of `none`, each picture's features are
+    computed once and kept in the cache; steps read them there where `augment.pictures` varies nothing: its keys 0."""
     colour_statistics: bool = False
     """Whether statistics of the foreground's colours go beside the network's features."""
 
@@ -96,7 +97,9 @@ class ClipConfig:
     source: str
     """A CLIP model by hub name or local folder, or the `towers` folder of `experiment=pretrain_clip`."""
     train: str = "none"
-    """`none`: the encoders stay as they are; `all`: they learn, at `optim.pretrained_learning_rate`."""
+    """`none`: the encoders stay as they are, and their features are kept in the cache, as those of `model.image` are;
+    steps read titles' there where `augment.titles` varies nothing. `all`: they learn, at
+    `optim.pretrained_learning_rate`."""
 
     def __post_init__(self) -> None:
         check_choice("model.clip.train", self.train, ("none", "all"))

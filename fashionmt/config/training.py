@@ -96,6 +96,8 @@ class TrainerConfig:
     strategy: str = "auto"
     precision: str = "auto"
     """`auto`: bf16-mixed where a short measurement finds it faster than 32-true."""
+    compile: bool = False
+    """Whether torch.compile writes kernels for the towers, which takes minutes at the start on two cores."""
     accumulate_grad_batches: int = 1
     patience: int | None = None
     """Stop after this many epochs without a better validation score; null trains all epochs."""

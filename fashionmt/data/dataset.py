@@ -1,7 +1,7 @@
 """Items in arrays, gathered a whole batch at a time: what the trainer reads."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch, OtherTitles
+from fashionmt.data.feature_cache import FeatureCache
 from fashionmt.data.labels import Labels
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
 from fashionmt.data.rows import Rows
@@ -26,6 +27,10 @@ class ItemArrays:
     titles: EncodedTitles
     tabular: TabularArrays
     labels: dict[str, npt.NDArray[np.int64]]
+    frozen: dict[str, FeatureCache] = field(default_factory=dict)
+    """What frozen towers make of the items' pictures (`image`) and titles (`text`), where it is known."""
+    reads_pictures: bool = True
+    """False: the pictures' features are enough, and their pixels stay on the disk."""
 
     @classmethod
     def encode(
@@ -41,16 +46,28 @@ class ItemArrays:
 
     def gather(self, rows: npt.NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order, as a batch; titles padded to the longest of them."""
-        return self.gather_titled(rows, self.titles, rows)
+        batch = self.gather_titled(rows, self.titles, rows)
+        self.add_frozen(batch, "text", rows)
+        return batch
 
     def gather_titled(self, rows: npt.NDArray[np.int64], titles: EncodedTitles, which: Rows) -> Batch:
         """As `gather`, with the titles `which` of `titles` for their own."""
         picture_row = self.pictures.row[rows]
         there = picture_row != NO_ROW
-        pixels = np.zeros((len(rows), *self.pictures.pixels.shape[1:]), dtype=np.uint8)
-        pixels[there] = self.pictures.pixels[picture_row[there]]
+        shape = self.pictures.pixels.shape[1:] if self.reads_pictures else (0, 0, 3)
+        pixels = np.zeros((len(rows), *shape), dtype=np.uint8)
+        if self.reads_pictures:
+            pixels[there] = self.pictures.pixels[picture_row[there]]
         labels = {name: column[rows] for name, column in self.labels.items()}
-        return make_batch(pixels, there, titles, which, self.tabular.take(rows), labels)
+        batch = make_batch(pixels, there, titles, which, self.tabular.take(rows), labels)
+        self.add_frozen(batch, "image", rows)
+        return batch
+
+    def add_frozen(self, batch: Batch, name: str, rows: npt.NDArray[np.int64]) -> None:
+        """Add the features of the items `rows`, where they are known, to their batch. `name`: `image`, or `text` where
+        it holds their own titles."""
+        if name in self.frozen:
+            batch.frozen[name] = torch.from_numpy(self.frozen[name].take(rows))
 
 
 def make_batch(
@@ -106,4 +123,6 @@ class CatalogueDataset(Dataset[Batch]):
         titles, struck = self.variation.encode(rows)
         batch = self.items.gather_titled(rows, titles, np.arange(len(rows)))
         batch.struck = title_tensors(struck, np.arange(len(rows))) if struck is not None else None
+        if not self.variation.config.varies:
+            self.items.add_frozen(batch, "text", rows)
         return batch

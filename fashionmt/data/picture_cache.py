@@ -76,9 +76,14 @@ class _Stored:
     problems: dict[str, str]
 
 
+def decoded_fingerprint(digests: Sequence[str | None], config: PreprocessConfig) -> str:
+    """SHA-256 of all that the pixels of the pictures `digests` depend on, in their order."""
+    identity = json.dumps([DECODING, PIL.__version__, asdict(config), digests])
+    return hashlib.sha256(identity.encode()).hexdigest()
+
+
 def _open_or_decode(files: dict[str, Path], config: PreprocessConfig, folder: Path) -> _Stored:
-    identity = json.dumps([DECODING, PIL.__version__, asdict(config), sorted(files)])
-    stem = folder / f"pictures-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+    stem = folder / f"pictures-{decoded_fingerprint(sorted(files), config)[:16]}"
     data, index = stem.with_suffix(".u8"), stem.with_suffix(".json")
     if not index.exists():
         _decode_all(files, config, data, index)

@@ -19,6 +19,7 @@ from fashionmt.batch import Batch
 from fashionmt.config import ClipConfig, ImageTowerConfig, TextTowerConfig
 from fashionmt.errors import UserError
 from fashionmt.model.bert_tower import BertTower, build_encoder, encoder_from_config, pretrained_tokenizer
+from fashionmt.model.frozen import FrozenPart
 from fashionmt.model.image_tower import ImageTower
 from fashionmt.model.pooling import attended
 from fashionmt.model.pretrained import PretrainedSource, shape_alone
@@ -43,8 +44,11 @@ class ClipTower(nn.Module):
             self.requires_grad_(False)
         self.train()
 
-    def forward(self, given: Any) -> Tensor:
-        """Pixels uint8 (B, H, W, 3), or a batch, to float (B, S)."""
+    def forward(self, given: Any, frozen: Tensor | None = None) -> Tensor:
+        """Pixels uint8 (B, H, W, 3), or a batch, to float (B, S). `frozen`: what a frozen tower makes of them, where it
+        is known already."""
+        if frozen is not None:
+            return frozen
         with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
             features: Tensor = self.encoder(given)
         return features
@@ -56,6 +60,14 @@ class ClipTower(nn.Module):
     def new_parameters(self) -> list[nn.Parameter]:
         """None: all were trained before."""
         return []
+
+    def frozen_part(self) -> FrozenPart | None:
+        """All of it, of a frozen one."""
+        if self.trained:
+            return None
+        shape = {"tower": type(self.encoder).__name__, **self.shape()}
+        reads_pictures = isinstance(self.encoder, ClipPictures | ProjectedPictures)
+        return FrozenPart(self.encoder, shape, lambda batch: self.encoder(batch.pixels if reads_pictures else batch))
 
     def shape(self) -> dict[str, Any]:
         """What `rebuild_clip_towers` needs, as JSON takes it."""

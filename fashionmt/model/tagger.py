@@ -9,6 +9,7 @@ from fashionmt.batch import Batch, TaggerOutput
 from fashionmt.config import ModelConfig
 from fashionmt.errors import UserError
 from fashionmt.model.clip_towers import ClipTower, build_clip_towers, check_clip, rebuild_clip_towers
+from fashionmt.model.frozen import FrozenPart
 from fashionmt.model.fusion import build_fusion, check_fusion
 from fashionmt.model.image_tower import ImageTower, check_image_tower
 from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities, drop_tabular, views
@@ -72,7 +73,8 @@ class Tagger(nn.Module):
             struck = batch.with_struck_titles()
             there = present | {"text": present["text"] & struck.has_title}
             # The wide path would learn products by heart: their names are what is left of the title.
-            outputs.append(self._answer(struck, features | {"text": self.text(struck)}, there, teach_wide=False))
+            read = features | {"text": _read_titles(self.text, struck)}
+            outputs.append(self._answer(struck, read, there, teach_wide=False))
             weights.append(self.config.struck_weight)
         return [(weight / sum(weights), output) for weight, output in zip(weights, outputs, strict=True)]
 
@@ -80,12 +82,18 @@ class Tagger(nn.Module):
         """What each tower makes of a batch: modality -> float (B, its size), of any value where it is not there."""
         features = {}
         if self.image is not None:
-            features["image"] = self.image(batch.pixels)
+            features["image"] = self.image(batch.pixels, batch.frozen.get("image"))
         if self.text is not None:
-            features["text"] = self.text(batch)
+            features["text"] = _read_titles(self.text, batch)
         if self.tabular is not None:
             features["tabular"] = self.tabular(batch)
         return features
+
+    def frozen_parts(self) -> dict[str, FrozenPart]:
+        """Of `image` and `text`, those whose tower is frozen -> what of it is."""
+        towers = {"image": self.image, "text": self.text if isinstance(self.text, ClipTower) else None}
+        parts = {name: tower.frozen_part() for name, tower in towers.items() if tower is not None}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def outputs_by_view(self, batch: Batch, features: dict[str, Tensor]) -> list[TaggerOutput]:
         """Answers by all inputs of each item and, of a tagger of pictures and titles, by the picture alone and by the
@@ -121,6 +129,11 @@ class Tagger(nn.Module):
         if isinstance(self.image, ClipTower) and isinstance(self.text, ClipTower):
             return {"image": self.image.shape(), "text": self.text.shape()}
         return self.text.shape() if self.text is not None else None
+
+
+def _read_titles(tower: TextTower | ClipTower, batch: Batch) -> Tensor:
+    features: Tensor = tower(batch, batch.frozen.get("text")) if isinstance(tower, ClipTower) else tower(batch)
+    return features
 
 
 def check_model(config: ModelConfig) -> None:

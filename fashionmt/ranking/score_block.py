@@ -1,36 +1,43 @@
-"""A block of scores in memory, and the few of them that may be among the best.
+"""A block of scores in memory, and the few of them that are above a limit.
 
-B queries, n items, in chunks of items, and the items of a chunk in groups.
+B queries, n items, in groups of items.
 """
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
-BATCH = 128
-"""Queries at once: more would be no faster, and take more memory."""
-CHUNK = 262_144
-"""Scores at once, 1 MB: they are in the cache still when they are looked through."""
-GROUP = 32
+from fashionmt.ranking.candidates import Pairs, Scores
+
+BATCH = 1024
+"""Queries at once: with fewer the product itself is slower."""
+BLOCK = 2_097_152
+"""Scores at once, 8 MB. More leave the cache before they are looked through, and from 32 MB on the C library gives the
+memory back each time, to have it again for a page fault every 4 kB; with fewer the product's own preparations, and the
+steps of the selection, are repeated too often."""
+GROUP = 16
 """Items whose best score alone is looked at first."""
+ENOUGH = 4
+"""So many times k groups tell well enough how good the k-th best score is."""
 
 
 class ScoreBlock:
-    """The scores of up to B queries and n items. Its memory is used again: fresh memory costs as much as selecting."""
+    """The scores of B queries and up to n items. Items are the rows in memory: the best of a group is found for
+    neighbouring queries at once, and the product is no slower that way round."""
 
-    def __init__(self, queries: int, items: int, k: int) -> None:
-        """For so many at most, of which the `k` best are wanted."""
-        group = GROUP
-        while group > 1 and items < 4 * k * group:
-            group //= 2
-        chunk = min(CHUNK // max(1, queries) // group, -(-items // group)) * group
-        chunks = -(-items // chunk) if items else 0
-        # A group is every `chunk // group`-th item of its chunk, so that neighbours in memory are compared at once.
-        self._scores = torch.empty(queries, chunks, group, chunk // group)
-        self._largest = torch.empty(queries, chunks, chunk // group)
-        self._chunk, self._used = chunk, (0, 0)
+    def __init__(self, queries: int, items: int) -> None:
+        """For so many queries, and so many items at most."""
+        items = min(items, BLOCK // queries)
+        group = min(GROUP, items)
+        width = items // group
+        # A group is every `width`-th item.
+        self._scores = torch.empty(group, width, queries)
+        self._largest = torch.empty(width, queries)
         self._first = 0
+        self.rows = group * width
+        """Items that it holds, at most."""
 
     def fill(
         self,
@@ -44,57 +51,46 @@ class ScoreBlock:
 
         Args:
             queries, rows: which.
-            write: puts the scores of some queries and rows into a float32 matrix.
+            write: puts the scores of some rows and queries into a float32 matrix.
             allowed: bool, of all rows there are; None: all may be found.
             barred: int64 (2, pairs), queries and rows that they may not find, by row.
         """
-        count = queries.stop - queries.start
-        starts = range(rows.start, rows.stop, self._chunk)
-        self._first, self._used = rows.start, (count, len(starts))
-        of_chunk = self._scores[:count].flatten(2).unbind(1)
-        grouped, largest = self._scores[:count].unbind(1), self._largest[:count].unbind(1)
-        for number, start in enumerate(starts):
-            chunk = slice(start, min(start + self._chunk, rows.stop))
-            scores, width = of_chunk[number], chunk.stop - start
-            if width == self._chunk:
-                write(queries, chunk, scores)
-            else:
-                write(queries, chunk, scores[:, :width])
-                scores[:, width:] = -torch.inf
-            if allowed is not None:
-                scores[:, :width].masked_fill_(~allowed[chunk], -torch.inf)
-            if barred.numel():
-                _bar(scores, queries, chunk, barred)
-            torch.amax(grouped[number], 1, out=largest[number])
+        self._first, count = rows.start, rows.stop - rows.start
+        scores = self._scores.view(self.rows, -1)
+        if count < self.rows:
+            scores[count:] = -torch.inf
+            scores = scores[:count]
+        write(queries, rows, scores)
+        if allowed is not None:
+            scores.masked_fill_(~allowed[rows, None], -torch.inf)
+        if barred.numel():
+            _bar(scores, queries, rows, barred)
+        torch.amax(self._scores, 0, out=self._largest)
 
-    def candidates(self, k: int, least: Tensor, margin: Tensor) -> tuple[Tensor, Tensor]:
-        """(query, row) of the scores that may be among the k best, int64 (P,) each, by query and then by row; queries
-        count from the block's first.
+    def kth(self, k: int) -> Scores:
+        """What the k-th best score of each query is no less than, (B,): the k-th best of the groups' best, or, where
+        there are few groups, of all."""
+        some = self._largest if len(self._largest) >= ENOUGH * k else self._scores.view(self.rows, -1)
+        if k > len(some):
+            return np.full(some.shape[1], -np.inf, dtype=np.float32)
+        by_query = np.array(some.numpy().T, order="C")
+        by_query.partition(len(some) - k, axis=1)
+        return by_query[:, len(some) - k]
 
-        The k-th largest of the groups' largest scores is no more than the k-th largest score, and few groups hold a
-        score above it.
-
-        Args:
-            least: float32 (B,), what a score must be above to matter.
-            margin: float32 (B,), twice what a score may be wrong by.
-        """
-        count, chunks = self._used
-        largest = self._largest[:count, :chunks].flatten(1)
-        groups = largest.shape[1]
-        kth = largest.topk(k, sorted=False).values.amin(1) if k <= groups else torch.full_like(least, -torch.inf)
-        limit = (torch.maximum(kth, least) - margin).clamp_min(torch.finfo(torch.float32).min)[:, None]
-        query, group = (largest >= limit).nonzero(as_tuple=True)
-        width = self._largest.shape[2]
-        number, column = group // width, group % width
-        pair, place = (self._scores[query, number, :, column] >= limit[query]).nonzero(as_tuple=True)
-        query, row = query[pair], number[pair] * self._chunk + place * width + column[pair]
-        order = (query * (chunks * self._chunk) + row).argsort()
-        return query[order], row[order] + self._first
+    def above(self, limit: Scores) -> Pairs:
+        """The scores of at least their query's limit, (B,): few groups hold one. Queries count from 0."""
+        group, width, queries = self._scores.shape
+        found = np.flatnonzero(self._largest.numpy() >= limit)
+        query = found % queries
+        scores = self._scores.numpy().reshape(group, -1).T[found]
+        hit = np.flatnonzero(scores >= limit[query, None])
+        pair, place = np.divmod(hit, group)
+        return Pairs(query[pair], place * width + found[pair] // queries + self._first, scores.reshape(-1)[hit])
 
 
-def _bar(scores: Tensor, queries: slice, chunk: slice, barred: Tensor) -> None:
-    """-inf in float32 (B, n) for the pairs within."""
-    begin, end = torch.searchsorted(barred[1], torch.tensor([chunk.start, chunk.stop])).tolist()
+def _bar(scores: Tensor, queries: slice, rows: slice, barred: Tensor) -> None:
+    """-inf in float32 (n, B) for the pairs within."""
+    begin, end = torch.searchsorted(barred[1], torch.tensor([rows.start, rows.stop])).tolist()
     query, row = barred[:, begin:end]
     here = (query >= queries.start) & (query < queries.stop)
-    scores[query[here] - queries.start, row[here] - chunk.start] = -torch.inf
+    scores[row[here] - rows.start, query[here] - queries.start] = -torch.inf

@@ -51,6 +51,8 @@ class TaggerModule(BaseModule):
         """What the step minimises, float ()."""
         if self.tagger.image is not None:
             batch.pixels = vary_pictures(batch.pixels, self.variation)
+            if self.variation.varies:
+                batch.frozen.pop("image", None)  # they are of the pictures as they were
         terms = self.training_terms(batch)
         self._count_losses(self.train_means, terms, batch)
         total, weights = self.loss.balance(terms)

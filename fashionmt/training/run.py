@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,10 @@ from fashionmt.training.base_module import BaseModule
 from fashionmt.training.calibration import fit_decoder
 from fashionmt.training.checkpoints import ResumeCheckpoint
 from fashionmt.training.class_weights import Counts, class_weights
+from fashionmt.training.compiling import check_compiler, compile_towers
 from fashionmt.training.datamodule import CatalogueDataModule
 from fashionmt.training.evaluation import Answers, collect_answers, score
+from fashionmt.training.frozen_features import with_frozen_features
 from fashionmt.training.interrupt import InterruptAtStep
 from fashionmt.training.linear_blend import blend_linear
 from fashionmt.training.logit_adjustment import choose_shifts
@@ -79,12 +82,17 @@ def run_training(
     for logger in results:
         logger.log_class_weights(shown_weights(config.loss, data))
     trainer, best = build_trainer(config, folder, loggers, watch=watch)
-    batches = build_batches(config, data)
+    device = trainer.strategy.root_device
+    if resume and folder.resume_checkpoint.is_file():
+        # Here already: the file that a frozen tower came from may have changed since.
+        load_weights(module, folder.resume_checkpoint)
+    read = with_frozen_features(config, data, module.tagger, device)
+    batches = build_batches(config, read)
     fit(trainer, module, batches, folder, resume)
     if not trainer.is_global_zero:
         return {}
-    module.load_state_dict(torch.load(best.best_model_path, "cpu", weights_only=True)["state_dict"])
-    bundle, answers = evaluate(config, data, module, trainer.strategy.root_device)
+    load_weights(module, Path(best.best_model_path))
+    bundle, answers = evaluate(config, read, module, device)
     # There only if a run was killed between its bundle and its metrics.
     shutil.rmtree(folder.bundle, ignore_errors=True)
     save_bundle(bundle, folder.bundle)
@@ -153,7 +161,14 @@ def build_module(config: TrainConfig, data: PreparedData) -> TaggerModule:
     tagger = build_tagger(config.model, classes, data.titles.vocabulary_sizes(), data.tabular.sizes())
     task_weights = {name: attribute.weight for name, attribute in config.data.attributes.items()}
     loss = build_loss(class_counts(data), task_weights, config.loss)
+    if config.trainer.compile:
+        compile_towers(tagger)
     return TaggerModule(tagger, loss, data.spaces, config.optim, config.seed, config.augment.pictures)
+
+
+def load_weights(module: TaggerModule, checkpoint: Path) -> None:
+    """Those of a checkpoint of the same run."""
+    module.load_state_dict(torch.load(checkpoint, "cpu", weights_only=True)["state_dict"])
 
 
 def build_batches(config: TrainConfig, data: PreparedData) -> CatalogueDataModule:
@@ -235,6 +250,8 @@ def settle(config: TrainConfig) -> TrainConfig:
     """Check the model's names, and replace the precision `auto` by what this machine does fast: both before the run's
     config is kept, so that a resumed run repeats it."""
     check_model(config.model)
+    if config.trainer.compile:
+        check_compiler(device_of(config.trainer))
     config.trainer.precision = choose_precision(config.trainer.precision, device_of(config.trainer))
     return config
 

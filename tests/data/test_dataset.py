@@ -1,5 +1,6 @@
 """Batches: one gather gives what a loop over the items gives."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from fashionmt.batch import Batch
 from fashionmt.config import TitleVariationConfig
 from fashionmt.data import learn_tokenizer
 from fashionmt.data.dataset import CatalogueDataset, ItemArrays
+from fashionmt.data.feature_cache import FeatureCache
 from fashionmt.data.ngrams import NgramArrays, NgramVocabulary
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
 from fashionmt.data.tabular import TabularArrays
@@ -96,7 +98,7 @@ def assert_same(batch: Batch, expected: Batch) -> None:
         if name == "struck":
             continue
         found = getattr(batch, name)
-        pairs = [(found[k], value[k]) for k in value] if name == "labels" else [(found, value)]
+        pairs = [(found[k], value[k]) for k in value] if name in ("labels", "frozen") else [(found, value)]
         for a, b in pairs:
             assert a.dtype == b.dtype, name
             assert torch.equal(a, b), name
@@ -176,3 +178,40 @@ def test_a_varied_title_stands_for_the_items_own_and_the_struck_one_beside_it(it
 def test_a_batch_without_struck_titles_says_so(items: ItemArrays) -> None:
     with pytest.raises(ValueError, match="without struck titles"):
         CatalogueDataset(items, np.arange(3))[[0]].with_struck_titles()
+
+
+# Features of frozen towers
+
+
+@pytest.fixture
+def known(items: ItemArrays) -> ItemArrays:
+    """The features of picture and title are the item's number and a hundred more; a third of the items have none."""
+    row = np.where(np.arange(COUNT) % 3 == 0, NO_ROW, np.arange(COUNT))
+    values = np.arange(COUNT, dtype=np.float32)[:, None]
+    frozen = {"image": FeatureCache(values, row), "text": FeatureCache(values + 100, row)}
+    return replace(items, frozen=frozen)
+
+
+def test_known_features_come_with_the_items(items: ItemArrays, known: ItemArrays) -> None:
+    rows = np.array([5, 3, 4, 4])
+    batch = known.gather(rows)
+    assert batch.frozen["image"].tolist() == [[5], [0], [4], [4]]
+    assert batch.frozen["text"].tolist() == [[105], [0], [104], [104]]
+    assert_same(replace(batch, frozen={}), slowly(items, rows.tolist()))
+    assert batch.to("meta").frozen["text"].device.type == "meta"
+
+
+def test_pixels_that_nobody_looks_at_are_not_read(items: ItemArrays, known: ItemArrays) -> None:
+    rows = np.arange(COUNT)
+    batch = replace(known, reads_pictures=False).gather(rows)
+    assert batch.pixels.shape == (COUNT, 0, 0, 3)
+    assert torch.equal(batch.has_image, items.gather(rows).has_image)
+
+
+@pytest.mark.parametrize(("config", "own"), [(TitleVariationConfig(), True), (TitleVariationConfig(strike=0.1), False)])
+def test_features_are_of_a_title_as_it_is(known: ItemArrays, config: TitleVariationConfig, own: bool) -> None:
+    encoder = TitleEncoder(learn_tokenizer(["red shoe", "blue shoe"] * 4, 100, 8), None)
+    variation = TitleVariation(encoder, ["red shoe"] * COUNT, {"colour": frozenset({"red"})}, config, struck=True)
+    batch = CatalogueDataset(known, np.arange(COUNT), variation)[[4, 5]]
+    assert set(batch.frozen) == ({"image", "text"} if own else {"image"})
+    assert set(batch.with_struck_titles().frozen) == {"image"}

@@ -32,7 +32,7 @@ class _Averages(nn.Module):
         self.size = 16
         self.linear = nn.Linear(3 * 16, self.size)
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor, frozen: Tensor | None = None) -> Tensor:
         means = nn.functional.adaptive_avg_pool2d(pixels.permute(0, 3, 1, 2) / 255, 4)
         features: Tensor = self.linear(means.flatten(1))
         return features
