@@ -8,7 +8,7 @@ Without a catalogue: the sample. Prints a table of medians over turns, and write
 turns in one process, and ratios are those of a turn. Nothing is a test here: figures depend on the machine, and on what
 else it does. Overrides choose the model: experiment=fashion_products, optim.batch_size=128, trainer=gpu.
 
-By default: data, training, tagging, heads, following, start_up. Also: memory (an hour at 400,000 rows), compile
+By default: data, training, tagging, heads, following, start_up. Also: memory (long: up to 400,000 rows), compile
 (minutes), and against, which is what --against adds: what others would write, on the same towers.
 """
 

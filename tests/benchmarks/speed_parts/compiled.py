@@ -1,7 +1,11 @@
-"""A training step whose towers are compiled (`torch.compile`, which needs a C++ compiler) against one as it is."""
+"""A training step with `trainer.compile=true` against one as it is."""
 
-import shutil
+import os
+from dataclasses import replace
 
+from fashionmt.errors import UserError
+from fashionmt.training.compiling import check_compiler
+from fashionmt.training.run import device_of
 from speed_parts.bare_step import BareSteps, training_batches
 from speed_parts.settings import Settings
 from speed_parts.turns import Figure, in_turns, ratio, seconds
@@ -9,15 +13,18 @@ from speed_parts.turns import Figure, in_turns, ratio, seconds
 
 def measure(settings: Settings) -> list[Figure]:
     """Steps, the seconds that compiling took more than such steps take, and after how many steps that has paid."""
-    if shutil.which("g++") is None and shutil.which("clang++") is None:
-        return [Figure("compiled_of_eager", [], "of the step as it is: no C++ compiler here")]
-    config, data = settings.config, settings.data
-    batches = training_batches(config, data, [0])
-    eager, compiled = BareSteps(config, data), BareSteps(config, data)
-    tagger = compiled.module.tagger
-    for tower in (tagger.image, tagger.text):
-        if tower is not None:
-            tower.compile()
+    # Else a second run of this would find what the first compiled.
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(settings.new_run("compiled").root)
+    data = settings.data
+    as_it_is, changed = (
+        replace(settings.config, trainer=replace(settings.config.trainer, compile=asked)) for asked in (False, True)
+    )
+    try:
+        check_compiler(device_of(changed.trainer))
+    except UserError as error:
+        return [Figure("eager_of_compiled", [], str(error))]
+    batches = training_batches(as_it_is, data, [0])
+    eager, compiled = BareSteps(as_it_is, data), BareSteps(changed, data)
     eager(batches[:4])
     first = seconds(lambda: compiled(batches))
     tasks = {"eager": lambda: eager(batches), "compiled": lambda: compiled(batches)}
