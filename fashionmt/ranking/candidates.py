@@ -69,7 +69,8 @@ class Candidates:
 
     def best(self) -> Pairs:
         """The k best pairs of each query, by query and then best first, with exact scores."""
-        self._look_up()
+        if self._new:
+            self._look_up()
         pairs = joined(self._old)
         pairs = pairs[np.flatnonzero(pairs.score >= self.limit[pairs.query])]
         return ranked(Pairs(pairs.query, pairs.row, self._exact(pairs.query, pairs.row)), self._k, len(self._margin))
@@ -91,12 +92,12 @@ class Candidates:
         self._new, self._count = [], 0
 
     def _limit(self) -> Scores:
-        return np.maximum(self._nearest[:, 0] - self._margin, np.finfo(np.float32).min)  # -inf is no score
+        limit: Scores = np.maximum(self._nearest[:, 0] - self._margin, np.finfo(np.float32).min)  # -inf is no score
+        return limit
 
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
-    if not parts:
-        return Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+    """All of one part or more."""
     query, row, score = ([getattr(part, name) for part in parts] for name in ("query", "row", "score"))
     return Pairs(np.concatenate(query), np.concatenate(row), np.concatenate(score))
 

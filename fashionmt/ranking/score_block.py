@@ -1,4 +1,4 @@
-"""A block of scores in the cache, and the few of them that are above a limit.
+"""A block of scores in memory, and the few of them that are above a limit.
 
 B queries, n items, in groups of items.
 """
@@ -6,16 +6,17 @@ B queries, n items, in groups of items.
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fashionmt.ranking.candidates import Pairs
+from fashionmt.ranking.candidates import Pairs, Scores
 
 BATCH = 1024
 """Queries at once: with fewer the product itself is slower."""
-BLOCK = 262_144
-"""Scores at once, 1 MB: they are in the cache still when they are looked through."""
+BLOCK = 2_097_152
+"""Scores at once, 8 MB. More leave the cache before they are looked through, and from 32 MB on the C library gives the
+memory back each time, to have it again for a page fault every 4 kB; with fewer the product's own preparations, and the
+steps of the selection, are repeated too often."""
 GROUP = 16
 """Items whose best score alone is looked at first."""
 ENOUGH = 4
@@ -26,9 +27,9 @@ class ScoreBlock:
     """The scores of B queries and up to n items. Items are the rows in memory: the best of a group is found for
     neighbouring queries at once, and the product is no slower that way round."""
 
-    def __init__(self, queries: int, items: int, k: int) -> None:
-        """For so many queries, and so many items at most, of which the `k` best are wanted."""
-        items = min(items, max(BLOCK // queries, ENOUGH * k))
+    def __init__(self, queries: int, items: int) -> None:
+        """For so many queries, and so many items at most."""
+        items = min(items, BLOCK // queries)
         group = min(GROUP, items)
         width = items // group
         # A group is every `width`-th item.
@@ -66,7 +67,7 @@ class ScoreBlock:
             _bar(scores, queries, rows, barred)
         torch.amax(self._scores, 0, out=self._largest)
 
-    def kth(self, k: int) -> npt.NDArray[np.float32]:
+    def kth(self, k: int) -> Scores:
         """What the k-th best score of each query is no less than, (B,): the k-th best of the groups' best, or, where
         there are few groups, of all."""
         some = self._largest if len(self._largest) >= ENOUGH * k else self._scores.view(self.rows, -1)
@@ -76,7 +77,7 @@ class ScoreBlock:
         by_query.partition(len(some) - k, axis=1)
         return by_query[:, len(some) - k]
 
-    def above(self, limit: npt.NDArray[np.float32]) -> Pairs:
+    def above(self, limit: Scores) -> Pairs:
         """The scores of at least their query's limit, (B,): few groups hold one. Queries count from 0."""
         group, width, queries = self._scores.shape
         found = np.flatnonzero(self._largest.numpy() >= limit)

@@ -5,6 +5,10 @@ answer depends neither on the size of a block nor on how a matrix product adds u
 rows are looked at again, with the margin that their rounding may need (Higham 2002, "Accuracy and Stability of
 Numerical Algorithms", section 3.1: |error| <= D u / (1 - D u) |x| |y| in any order of summation).
 
+What bounds the speed: the largest score of each group alone, the one pass over all scores, adds a tenth to the product
+of 50,000 items and 1,000 queries at 128 numbers a vector (0.91 of its rate); all of the selection added 0.30 there and
+0.20 at 310 on one core.
+
 Q queries, N items, vectors of D numbers, B queries and n items in a block.
 """
 
@@ -116,8 +120,12 @@ def _search(
     batch = -(-queries // max(1, -(-queries // BATCH)))  # as few batches as may be, of one size
     for first in range(0, queries if items else 0, max(1, batch)):
         these = slice(first, min(first + batch, queries))
-        block = ScoreBlock(these.stop - first, min(items, block_rows), k)
-        found = Candidates(margin[these].numpy(), min(k, items), lambda query, row, first=first: exact(query + first, row))
+
+        def exact_here(query: Rows, row: Rows, first: int = first) -> Scores:
+            return exact(query + first, row)
+
+        block = ScoreBlock(these.stop - first, min(items, block_rows))
+        found = Candidates(margin[these].numpy(), min(k, items), exact_here)
         for begin in range(0, items, block.rows):
             block.fill(these, slice(begin, min(begin + block.rows, items)), write, allowed, barred)
             if not begin:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
+import fashionmt.ranking.candidates as candidates_module
 from fashionmt.ranking import TopK, top_k, top_k_among, top_k_of_scores
 
 
@@ -132,6 +133,36 @@ def test_many_queries_go_in_batches() -> None:
     catalogue, asked = drawn(2, 40, 4), drawn(3, 300_000, 4)
     found = top_k(asked, catalogue, 1)
     assert torch.equal(found.rows[:, 0], (asked.double() @ catalogue.double().T).float().argmax(1))
+
+
+def test_scores_that_float32_cannot_tell_apart() -> None:
+    """All scores within a few roundings of each other, the better ones anywhere: float32 products are out of order."""
+    generator = torch.Generator().manual_seed(8)
+    asked = normalize(torch.rand(20, 256, generator=generator), dim=1)
+    catalogue = normalize(torch.ones(4000, 256) + 1e-6 * torch.randn(4000, 256, generator=generator), dim=1)
+    catalogue[2000:3000] = catalogue[:1000]
+    scores = exact_scores(asked, catalogue)
+    assert np.mean([len(np.unique(of_query)) for of_query in scores]) < 100
+    assert as_lists(top_k(asked, catalogue, 15, block_rows=333)) == brute_force(scores, 15)
+
+
+@pytest.mark.parametrize("pool", [1, 500, 10**6])
+def test_what_is_let_go_early_is_not_missed(pool: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items ever nearer to the queries, each many times over: all are candidates when they are met."""
+    monkeypatch.setattr(candidates_module, "POOL", pool)
+    rising = torch.linspace(0.1, 1, 300)[:, None] * torch.ones(300, 8)
+    catalogue, asked = rising.repeat_interleave(7, dim=0), torch.rand(5, 8, generator=torch.Generator().manual_seed(9))
+    excluded = [torch.arange(2090, 2100 - query) for query in range(5)]
+    found = top_k(asked, catalogue, 10, None, excluded, block_rows=40)
+    assert as_lists(found) == brute_force(exact_scores(asked, catalogue), 10, None, excluded)
+
+
+@pytest.mark.parametrize("k", [299, 300, 400])
+def test_the_whole_catalogue(k: int) -> None:
+    catalogue, asked = drawn(10, 300, 5, 40), drawn(11, 1100, 5)
+    found = top_k(asked, catalogue, k)
+    assert found.rows.shape == (1100, k)
+    assert as_lists(found) == brute_force(exact_scores(asked, catalogue), k)
 
 
 def test_vectors_of_any_length() -> None:
