@@ -69,7 +69,8 @@ class Candidates:
 
     def best(self) -> Pairs:
         """The k best pairs of each query, by query and then best first, with exact scores."""
-        self._look_up()
+        if self._new:
+            self._look_up()
         pairs = joined(self._old)
         pairs = pairs[np.flatnonzero(pairs.score >= self.limit[pairs.query])]
         return ranked(Pairs(pairs.query, pairs.row, self._exact(pairs.query, pairs.row)), self._k, len(self._margin))
@@ -96,8 +97,7 @@ class Candidates:
 
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
-    if not parts:
-        return Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+    """All of one part or more."""
     query, row, score = ([getattr(part, name) for part in parts] for name in ("query", "row", "score"))
     return Pairs(np.concatenate(query), np.concatenate(row), np.concatenate(score))
 

@@ -4,8 +4,8 @@
     python tests/benchmarks/similar_speed.py approximate=1000000 [size=128]
 
 Vectors are drawn around centres, as items of a catalogue lie around its articles. The product alone, into memory that
-is there already, and the search take turns, round by round, so that both see the same machine; medians are given, of
-the product either way round the faster one's. Prints one JSON object.
+is there already, and the search take turns, round by round, so that both see the same machine; medians are given. Of
+the product the faster way round counts. Prints one JSON object.
 """
 
 import json
