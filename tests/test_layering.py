@@ -18,6 +18,7 @@ LAYERS = {
     "problems": 0,
     "bootstrap": 1,
     "config": 1,
+    "cores": 0,
     "taxonomy": 1,
     "decoding": 2,
     "novelty": 2,

@@ -3,8 +3,7 @@
 import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 from fashionmt.batch import Batch
 from fashionmt.bundle import Bundle, bundle_digest, read_bundle
 from fashionmt.config import PredictConfig
+from fashionmt.cores import a_thread_a_core
 from fashionmt.inference.answers import Answer, Answerer
 from fashionmt.inference.items import Item, ItemTags, Picture, item_of
 from fashionmt.inference.preparing import PreparedBatch, Preparer
@@ -56,12 +56,11 @@ class TaggingEngine:
     def stream(self, items: Iterable[Item]) -> Iterator[ItemTags]:
         """As `tag`, but lazily: a catalogue of any size in bounded memory.
 
-        On the CPU each thread takes a batch from the pictures' bytes to the answers, on one core: two that share each
-        operation wait for each other whenever one of them has also a picture to decode.
+        On the CPU each thread takes a batch from the pictures' bytes to the answers, on one core.
         """
         on_cpu = self.runtime.device.type == "cpu"
         source = iter(items)
-        with _threads(torch.get_num_threads()) as (pool, count):
+        with a_thread_a_core() as (pool, count):
             waiting: deque[Future[PreparedBatch | list[ItemTags]]] = deque()
             work: Callable[[list[Item]], PreparedBatch | list[ItemTags]]
             work = self._prepare_and_answer if on_cpu else self.prepare
@@ -160,17 +159,6 @@ class TaggingEngine:
         inputs = [names for names in prepared.inputs if names]
         novelty = self.bundle.novelty
         return [False] * len(inputs) if novelty is None else novelty.unknown(logits, inputs)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[tuple[ThreadPoolExecutor, int]]:
-    """So many threads, in each of which torch computes on one core; what waits for them at the end is dropped."""
-    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        yield pool, count
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(count)  # what a thread sets for itself is also the default of threads to come
 
 
 def engine_of(config: PredictConfig, bundle: Bundle) -> TaggingEngine:

@@ -12,17 +12,22 @@ of 50,000 items and 1,000 queries at 128 numbers a vector (0.91 of its rate); al
 Q queries, N items, vectors of D numbers, B queries and n items in a block.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fashionmt.ranking.candidates import Candidates, Pairs, Rows, Scores, places, ranked
+from fashionmt.cores import a_thread_a_core
+from fashionmt.ranking.candidates import Candidates, Pairs, Rows, Scores, joined, places, ranked
 from fashionmt.ranking.score_block import BATCH, ScoreBlock
 
 BLOCK_ROWS = 65_536
+SIDE_BY_SIDE = 4_194_304
+"""Scores from which on the cores work side by side."""
 EXACT_NUMBERS = 65_536
 """Numbers multiplied in float64 at once, 0.5 MB: they stay in the cache."""
 ROUNDING = 2.0**-24
@@ -115,24 +120,51 @@ def _search(
     queries, items, k = sizes
     if k < 1:
         raise ValueError(f"k is {k}: at least one item is asked for")
-    barred = _pairs(excluded, queries)
+    search = _Search(write, exact, margin.numpy(), allowed, _pairs(excluded, queries), min(k, items), block_rows)
     best = _nothing(queries, k)
     batch = -(-queries // max(1, -(-queries // BATCH)))  # as few batches as may be, of one size
     for first in range(0, queries if items else 0, max(1, batch)):
         these = slice(first, min(first + batch, queries))
-
-        def exact_here(query: Rows, row: Rows, first: int = first) -> Scores:
-            return exact(query + first, row)
-
-        block = ScoreBlock(these.stop - first, min(items, block_rows))
-        found = Candidates(margin[these].numpy(), min(k, items), exact_here)
-        for begin in range(0, items, block.rows):
-            block.fill(these, slice(begin, min(begin + block.rows, items)), write, allowed, barred)
-            if not begin:
-                found.raise_limit(block.kth(k))
-            found.add(block.above(found.limit))
-        _put(best, first, found.best())
+        parts = _on_each_core(partial(search.among, these), items, items * (these.stop - first))
+        _put(best, first, parts[0] if len(parts) == 1 else ranked(joined(parts), k, these.stop - first))
     return best
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What `_search` is asked for, but for its sizes."""
+
+    write: Callable[[slice, slice, Tensor], object]
+    exact: Callable[[Rows, Rows], Scores]
+    margin: Scores
+    allowed: Tensor | None
+    barred: Tensor
+    k: int
+    block_rows: int
+
+    def among(self, these: slice, rows: slice) -> Pairs:
+        """The best of some rows for some queries, which count from 0."""
+        first, count = these.start, these.stop - these.start
+        block = ScoreBlock(count, min(rows.stop - rows.start, self.block_rows))
+        found = Candidates(self.margin[these], self.k, lambda query, row: self.exact(query + first, row))
+        for begin in range(rows.start, rows.stop, block.rows):
+            some = slice(begin, min(begin + block.rows, rows.stop))
+            block.fill(these, some, self.write, self.allowed, self.barred)
+            if begin == rows.start:
+                found.raise_limit(block.kth(self.k))
+            found.add(block.above(found.limit))
+        return found.best()
+
+
+def _on_each_core(among: Callable[[slice], Pairs], items: int, scores: int) -> list[Pairs]:
+    """The best of some rows for each core, which takes from the product to the choice alone: much of the choice is on
+    one. All rows at once where it would take longer to begin than to do."""
+    if scores < SIDE_BY_SIDE:
+        return [among(slice(0, items))]
+    with a_thread_a_core() as (pool, count):
+        parts = min(count, items)
+        bounds = [items * part // parts for part in range(parts + 1)]
+        return list(pool.map(among, itertools.starmap(slice, itertools.pairwise(bounds))))
 
 
 def _exact(queries: Tensor, items: Tensor, query: Rows, row: Rows) -> Scores:

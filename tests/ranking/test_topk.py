@@ -1,5 +1,7 @@
 """Exact search equals sorting every score, ties and all, however it is cut into blocks."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 import fashionmt.ranking.candidates as candidates_module
+import fashionmt.ranking.topk as topk_module
 from fashionmt.ranking import TopK, top_k, top_k_among, top_k_of_scores
+from tests.tiny import one_thread
+
+_one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
 
 
 def brute_force(
@@ -57,6 +63,7 @@ def drawn(seed: int, count: int, size: int, different: int | None = None) -> Ten
     block_rows=st.sampled_from([7, 64, 10_000]),
     is_masked=st.booleans(),
     has_excluded=st.booleans(),
+    side_by_side=st.booleans(),
 )
 def test_it_equals_sorting_every_score(
     seed: int,
@@ -68,12 +75,17 @@ def test_it_equals_sorting_every_score(
     block_rows: int,
     is_masked: bool,
     has_excluded: bool,
+    side_by_side: bool,
 ) -> None:
     catalogue, asked = drawn(seed, items, size, different), drawn(seed + 1, queries, size)
     generator = torch.Generator().manual_seed(seed)
     allowed = torch.rand(items, generator=generator) < 0.6 if is_masked else None
     excluded = [torch.randint(items, (5,), generator=generator) for _ in asked] if has_excluded else None
-    found = top_k(asked, catalogue, k, allowed, excluded, block_rows=block_rows)
+    with (
+        patch.object(topk_module, "SIDE_BY_SIDE", 1 if side_by_side else 10**9),
+        patch.object(torch, "get_num_threads", lambda: 3),
+    ):
+        found = top_k(asked, catalogue, k, allowed, excluded, block_rows=block_rows)
     assert as_lists(found) == brute_force(exact_scores(asked, catalogue), k, allowed, excluded)
     assert (found.scores[found.rows < 0] == -torch.inf).all()
 
