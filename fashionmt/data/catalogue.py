@@ -1,5 +1,6 @@
 """A catalogue as its owner wrote it: ids, titles, picture files, labels, and what had to be repaired to read them."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,7 +40,7 @@ class ColumnMap:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CatalogueRow:
     """One item, before its picture is opened."""
 
@@ -167,8 +168,9 @@ def _labelled(row: TableRow, item: CatalogueRow, config: DataConfig, findings: F
     labels: dict[str, str | None] = {}
     for name, attribute in config.attributes.items():
         text = row.values[config.column_of(name)]
-        labels[name] = None if text in attribute.missing else text
+        # One text a class, and not one an item: a table gives a new one each time.
+        labels[name] = None if text in attribute.missing else sys.intern(text)
         if labels[name] is None:
             findings.add(f"{name} labels that read {text!r}", "kept, masked in the loss", item.id)
-    time = row.values[config.columns.time] if config.columns.time is not None else None
+    time = sys.intern(row.values[config.columns.time]) if config.columns.time is not None else None
     return replace(item, labels=labels, time=time or None)
