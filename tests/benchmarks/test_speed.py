@@ -48,6 +48,7 @@ def measured(folder: Path, *parts: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_the_parts_give_their_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = measured(tmp_path, "data", "training", "tagging")
     training = found["parts"]["training"]

@@ -79,7 +79,7 @@ def main() -> None:
     config, stop, folder = json.loads(Path(sys.argv[1]).read_text()), HOWS[sys.argv[2]], Path(sys.argv[3])
     # Read once: the children, hundreds, have it from here.
     bundle, digest = tagging.read_bundle(Path(config["bundle"])), tagging.bundle_digest(Path(config["bundle"]))
-    tagging.read_bundle, tagging.bundle_digest = lambda _: bundle, lambda _: digest  # type: ignore[assignment]
+    tagging.read_bundle, tagging.bundle_digest = lambda _, build: bundle, lambda _: digest  # type: ignore[assignment]
     for place in range(1, MOST):
         config["output"] = str(folder / f"{place:03}")
         codes = [run(config, stop, place)]

@@ -69,7 +69,7 @@ def read_output(folder: Path) -> dict[str, Any]:
     ("how", "code", "form"),
     [
         ("crash", 137, "parquet"),
-        ("disk_full", 5, "parquet"),
+        pytest.param("disk_full", 5, "parquet", marks=pytest.mark.slow),
         pytest.param("crash", 137, "csv", marks=pytest.mark.slow),
         pytest.param("transient", 5, "parquet", marks=pytest.mark.slow),
     ],

@@ -470,9 +470,9 @@ def with_year(trained: Path, tmp_path: Path) -> Path:
     bundle = read_bundle(trained / "bundle")
     encoder = TabularEncoder({"year": NumericColumn(("",), (2010.0, 2012.0, 2014.0))})
     classes = {name: len(space) for name, space in bundle.spaces.items()}
-    tagger = build_tagger(bundle.tagger.config, classes, bundle.titles.vocabulary_sizes(), encoder.sizes())
+    tagger = build_tagger(bundle.config, classes, bundle.titles.vocabulary_sizes(), encoder.sizes())
     columns = replace(bundle.columns, tabular={"year": "year"})
-    save_bundle(replace(bundle, tagger=tagger, tabular=encoder, columns=columns), tmp_path / "dated")
+    save_bundle(replace(bundle, build=lambda: tagger, tabular=encoder, columns=columns), tmp_path / "dated")
     return tmp_path / "dated"
 
 

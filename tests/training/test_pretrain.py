@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,8 @@ def test_a_killed_run_resumes_to_the_unbroken_runs_towers(
 
 def test_pairs_that_cannot_be_told_apart_are_refused(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     data = load_data(compose(*SIZES))
-    data.items.titles.tokens.ids[:] = 5
+    titles = data.items.titles
+    same = replace(titles, tokens=replace(titles.tokens, ids=np.full_like(titles.tokens.ids, 5)))
+    data = replace(data, items=replace(data.items, titles=same))
     with pytest.raises(UserError, match="fewer than two different titles"):
         only_pairs(data)
