@@ -121,8 +121,7 @@ class CatalogueDataset(Dataset[Batch]):
         if self.variation is None:
             return self.items.gather(rows)
         titles, struck = self.variation.encode(rows)
-        batch = self.items.gather_titled(rows, titles, np.arange(len(rows)))
-        batch.struck = title_tensors(struck, np.arange(len(rows))) if struck is not None else None
-        if not self.variation.config.varies:
-            self.items.add_frozen(batch, "text", rows)
+        which = np.arange(len(rows))
+        batch = self.items.gather(rows) if titles is None else self.items.gather_titled(rows, titles, which)
+        batch.struck = title_tensors(struck, which) if struck is not None else None
         return batch

@@ -11,7 +11,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-HASHES = 2**31 - 1
+from fashionmt.data.ngram_hashes import ngram_hasher
+
 BLOCK = 8192
 PADDING = 0
 In = TypeVar("In")
@@ -81,7 +82,7 @@ class NgramVocabulary:
 
     def _encode(self, titles: Sequence[str | None]) -> NgramArrays:
         count = len(titles)
-        hashes, starts = _hash([title or "" for title in titles])
+        hashes, starts = ngram_hasher()([title or "" for title in titles])
         place = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
         known = self.hashes[place] == hashes
         title, place = np.repeat(np.arange(count), np.diff(starts))[known], place[known]
@@ -100,20 +101,7 @@ def _counts(titles: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     """All n-grams' hashes, ascending, and how many titles hold each."""
     hashes, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
     for block in _blocks(titles):
-        found, found_counts = np.unique(_hash(block)[0], return_counts=True)
+        found, found_counts = np.unique(ngram_hasher()(block)[0], return_counts=True)
         hashes, place = np.unique(np.concatenate([hashes, found]), return_inverse=True)
         counts = np.bincount(place, np.concatenate([counts, found_counts])).astype(np.int64)
     return hashes, counts
-
-
-def _hash(titles: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The hashes of all titles' n-grams end to end, (n-grams,), and where each title starts, (titles + 1,)."""
-    # Imported here: they take a second to load, and a model without a wide path needs neither.
-    from scipy.sparse import hstack
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    options = {"n_features": HASHES, "norm": None, "alternate_sign": False, "binary": True}
-    words = HashingVectorizer(ngram_range=(1, 2), **options).transform(titles)
-    pieces = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 5), **options).transform(titles)
-    both = hstack([words, pieces], format="csr", dtype=np.float32)
-    return both.indices.astype(np.int64), both.indptr.astype(np.int64)

@@ -52,16 +52,17 @@ class TitleVariation:
     struck: bool = False
     """Whether titles are also given with label words struck."""
 
-    def encode(self, rows: npt.NDArray[np.int64]) -> tuple[EncodedTitles, EncodedTitles | None]:
-        """The titles `rows`, varied; and with `struck` the same less the label words of one attribute or of all, and
-        less some others. The draw depends on `rows` alone, whose order is a draw of seed and epoch: a resumed run
-        repeats it without a state of its own."""
+    def encode(self, rows: npt.NDArray[np.int64]) -> tuple[EncodedTitles | None, EncodedTitles | None]:
+        """The titles `rows`, varied, or None where the config varies none; and with `struck` the same less the label
+        words of one attribute or of all, and less some others. The draw depends on `rows` alone, whose order is a draw
+        of seed and epoch: a resumed run repeats it without a state of its own."""
         draw = np.random.default_rng(rows)
         titles = [self._vary(self.titles[row], draw) for row in rows]
+        varied = self.encoder.encode(titles) if self.config.varies else None
         if not self.struck:
-            return self.encoder.encode(titles), None
+            return varied, None
         struck = [self._strike_more(title, draw) if title is not None else None for title in titles]
-        return self.encoder.encode(titles), self.encoder.encode(struck)
+        return varied, self.encoder.encode(struck)
 
     def _vary(self, title: str | None, draw: np.random.Generator) -> str | None:
         """A title may lose its label words of one attribute or of all, some of its words, and change others."""

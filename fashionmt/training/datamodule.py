@@ -1,6 +1,7 @@
 """Batches for the trainer: shuffled alike for one seed and epoch, and resumable in mid-epoch."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
@@ -45,6 +46,16 @@ class EpochBatchSampler(Sampler[Positions]):
         yield from np.array_split(mine, self.batches)[first:]
 
 
+def one_ahead(batches: Iterator[B]) -> Iterator[B]:
+    """The same, the next one made while the last is at work: a GPU waits for none, and is fed from a thread as arrays
+    are gathered and titles tokenised without the interpreter for the most part."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
+
+
 class ResumableLoader(DataLoader[B]):
     """A loader whose sampler starts where a checkpoint stopped. Lightning asks for the state and gives it back."""
 
@@ -58,7 +69,7 @@ class ResumableLoader(DataLoader[B]):
     def __iter__(self) -> Any:
         """Count what is given out, from the batch where the sampler starts."""
         self.given = self.sampler.first_batch
-        for batch in super().__iter__():
+        for batch in one_ahead(super().__iter__()):
             self.given += 1
             yield batch
 

@@ -155,7 +155,7 @@ def test_a_varied_title_stands_for_the_items_own_and_the_struck_one_beside_it(it
     encoder = TitleEncoder(learn_tokenizer(["red shoe", "blue shoe"] * 4, 100, 8), NgramVocabulary.learn(["red"], 1))
     words = {"colour": frozenset({"red", "blue"})}
     titles = ["red shoe" if row % 2 else None for row in range(COUNT)]
-    variation = TitleVariation(encoder, titles, words, TitleVariationConfig(), struck=True)
+    variation = TitleVariation(encoder, titles, words, TitleVariationConfig(synonyms=1), struck=True)
     rows = np.array([3, 4, 7])
     batch = CatalogueDataset(items, rows, variation)[[2, 0, 1]]
     plain = CatalogueDataset(items, rows)[[2, 0, 1]]

@@ -32,12 +32,8 @@ def _seen(encoder: TitleEncoder, config: TitleVariationConfig, title: str, draws
     return Counter(str(variation._vary(title, draw)) for _ in range(draws))
 
 
-def test_nothing_varied_is_the_title_itself(encoder: TitleEncoder) -> None:
-    found, struck = TitleVariation(encoder, TITLES, WORDS, TitleVariationConfig()).encode(ROWS)
-    plain = encoder.encode(TITLES)
-    assert found.tokens.ids.tolist() == plain.tokens.ids.tolist()
-    assert found.ngrams.ids.tolist() == plain.ngrams.ids.tolist()
-    assert struck is None
+def test_nothing_varied_is_nothing_encoded_anew(encoder: TitleEncoder) -> None:
+    assert TitleVariation(encoder, TITLES, WORDS, TitleVariationConfig()).encode(ROWS) == (None, None)
     assert not TitleVariationConfig().varies
 
 
@@ -73,6 +69,7 @@ def test_a_missing_title_stays_missing(encoder: TitleEncoder) -> None:
     config = TitleVariationConfig(strike=1, drop_words=1, synonyms=1)
     found, struck = TitleVariation(encoder, TITLES, WORDS, config, struck=True).encode(ROWS)
     assert struck is not None
+    assert found is not None
     assert struck.there(ROWS).tolist() == [True, True, False, True, True]
     assert found.there(ROWS).tolist() == [True, True, False, True, True]
 
@@ -109,8 +106,7 @@ def test_struck_titles_stand_beside_whole_ones(encoder: TitleEncoder, monkeypatc
     titles = ["Nike Men Navy Blue Running Shoes"] * 400
     found, struck = TitleVariation(encoder, titles, WORDS, TitleVariationConfig(), struck=True).encode(np.arange(400))
     assert struck is not None
-    whole = encoder.encode(titles)
-    assert found.tokens.ids.tolist() == whole.tokens.ids.tolist()
+    assert found is None
     expected = encoder.encode(
         ["Nike Running", "Nike Men Running Shoes", "Nike Men Navy Blue Running", "Nike Navy Blue Running Shoes"]
     )
@@ -119,12 +115,12 @@ def test_struck_titles_stand_beside_whole_ones(encoder: TitleEncoder, monkeypatc
     assert (struck.tokens.lengths == expected.tokens.lengths[0]).sum() == pytest.approx(200, abs=40)
 
 
-def test_struck_titles_lose_other_words_too_and_whole_ones_do_not(encoder: TitleEncoder) -> None:
+def test_struck_titles_lose_other_words_too(encoder: TitleEncoder) -> None:
     words = [f"w{i}" for i in range(10)]
     titles = [" ".join([*words, "navy"])] * 300
     known = TitleEncoder(learn_tokenizer(titles, 500, 32), None)
     found, struck = TitleVariation(known, titles, WORDS, TitleVariationConfig(), struck=True).encode(np.arange(300))
     assert struck is not None
-    assert set(found.tokens.lengths.tolist()) == {11}
+    assert found is None
     left = struck.tokens.lengths.mean()  # navy stays in two thirds of the half that loses one attribute's words
     assert left == pytest.approx(0.6 * (10 + 1 / 3), abs=0.3)
