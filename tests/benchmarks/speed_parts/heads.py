@@ -8,7 +8,7 @@ from speed_parts.bare_step import BareSteps, training_batches
 from speed_parts.settings import Settings
 from speed_parts.turns import Figure, in_turns, ratio
 
-BLOCK = 8
+BLOCK = 4
 """Steps before another model's turn: short, as two hundredths are asked for and a machine drifts by more."""
 
 
@@ -24,7 +24,7 @@ def measure(settings: Settings) -> list[Figure]:
     tasks = {name: (lambda name=name: models[name](labelled[name])) for name in models}
     for task in tasks.values():
         task()
-    found = in_turns(4 * settings.repeats, tasks, "heads")
+    found = in_turns(2 * settings.repeats, tasks, "heads")
     together = [sum(turn) for turn in zip(*(found[name] for name in names), strict=True)]
     one = [total / len(names) for total in together]
     share = f"1/{len(names)}"
