@@ -39,6 +39,13 @@ def _own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASHIONMT_CACHE", str(cache))
 
 
+OF_LIGHTNING = [
+    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.*"),
+    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
+    pytest.mark.filterwarnings("ignore:The number of training batches"),
+]
+"""For tests that train: warnings of Lightning and torch themselves."""
 SMALL = [
     "preprocess.height=24",
     "preprocess.width=18",

@@ -19,7 +19,7 @@ def mapped(array: npt.NDArray[Number], folder: Path) -> npt.NDArray[Number]:
         return array
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
-        array.tofile(file)
+        file.write(np.ascontiguousarray(array).data)
         file.flush()
         kept: np.memmap[Any, Any] = np.memmap(file, array.dtype, "r", shape=array.shape)
     return kept

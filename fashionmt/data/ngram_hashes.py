@@ -1,7 +1,7 @@
 """The hashes of titles' n-grams, as scikit-learn computes them, each word of theirs hashed once.
 
-Titles share their words, and hashing is most of what reading a title costs: with the words kept, 128 titles take a few
-milliseconds.
+Titles share their words, and scikit-learn would hash them again for each (`tests/benchmarks/did_not_help.md` says what
+that takes).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +14,7 @@ import numpy.typing as npt
 Hashes = npt.NDArray[np.int64]
 HASHES = 2**31 - 1
 MOST = 65_536
-"""Words, and as many pairs of words, that are kept: some tens of MB."""
+"""Words and pairs of words that are kept, and as many words by their pieces."""
 OPTIONS: dict[str, Any] = {"n_features": HASHES, "norm": None, "alternate_sign": False, "binary": True}
 
 

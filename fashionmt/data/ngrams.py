@@ -58,7 +58,7 @@ class NgramVocabulary:
     """The n-grams that a model knows, by their hashes, and how much each one tells. Id i + 1 is `hashes[i]`."""
 
     hashes: npt.NDArray[np.int64]
-    """(known,), ascending: words are below `HASHES`, pieces of words above."""
+    """(known,), ascending: as `fashionmt.data.ngram_hashes` has them."""
     idf: npt.NDArray[np.float32]
     """(known,)."""
 

@@ -47,8 +47,7 @@ class EpochBatchSampler(Sampler[Positions]):
 
 
 def one_ahead(batches: Iterator[B]) -> Iterator[B]:
-    """The same, the next one made while the last is at work: a GPU waits for none, and is fed from a thread as arrays
-    are gathered and titles tokenised without the interpreter for the most part."""
+    """The same, the next one made by a thread while the last is at work."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, batches, None)
         while (batch := coming.result()) is not None:

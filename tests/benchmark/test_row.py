@@ -20,14 +20,11 @@ from fashionmt.hydra_bridge import to_yaml
 from fashionmt.paths import conf_dir
 from fashionmt.training.module import TaggerModule
 from fashionmt.training.run import load_data
+from tests.conftest import OF_LIGHTNING
 
 pytestmark = [
-    # Of Lightning and torch themselves.
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.*"),
-    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
-    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
+    *OF_LIGHTNING,
     pytest.mark.filterwarnings("ignore:Experiment logs directory .* exists and is not empty"),
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
     pytest.mark.filterwarnings("ignore:.*TensorBoard.*"),
 ]
 

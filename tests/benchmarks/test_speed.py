@@ -9,15 +9,11 @@ import speed
 from speed_parts.settings import Settings
 from speed_parts.turns import Figure, in_turns, ratio
 
-from tests.conftest import SMALL
+from tests.conftest import OF_LIGHTNING, SMALL
 
 pytestmark = [
-    # Of Lightning and torch themselves.
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.*"),
-    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
-    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
+    *OF_LIGHTNING,
     pytest.mark.filterwarnings("ignore:Experiment logs directory .* exists and is not empty"),
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
     pytest.mark.filterwarnings("ignore:.*TensorBoard.*"),
 ]
 

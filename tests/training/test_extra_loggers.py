@@ -12,13 +12,11 @@ from fashionmt.errors import UserError
 from fashionmt.hydra_bridge import build_loggers, to_yaml
 from fashionmt.training import RunFolder, run_training
 from fashionmt.training.module import TaggerModule
+from tests.conftest import OF_LIGHTNING
 
 pytestmark = [
-    # Of Lightning, torch and MLflow themselves.
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.*"),
-    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
-    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
+    *OF_LIGHTNING,
+    # Of MLflow itself.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]

@@ -19,13 +19,10 @@ from fashionmt.training import RunFolder, run_training
 from fashionmt.training.frozen_features import distinct
 from fashionmt.training.module import TaggerModule
 from fashionmt.training.run import load_data
+from tests.conftest import OF_LIGHTNING
 
 pytestmark = [
-    # Of Lightning and torch themselves.
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.*"),
-    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
-    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
+    *OF_LIGHTNING,
     pytest.mark.filterwarnings("ignore:Found .* in eval mode at the start of training"),
 ]
 Compose = Callable[..., TrainConfig]

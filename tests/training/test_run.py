@@ -23,14 +23,10 @@ from fashionmt.inference import Item, load_bundle
 from fashionmt.training import RunFolder, run_training
 from fashionmt.training.module import TaggerModule
 from fashionmt.training.run import load_data
-from tests.conftest import SMALL, TOP
+from tests.conftest import OF_LIGHTNING, SMALL, TOP
 
 pytestmark = [
-    # Of Lightning and torch themselves.
-    pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.*"),
-    pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers"),
-    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
-    pytest.mark.filterwarnings("ignore:The number of training batches"),
+    *OF_LIGHTNING,
     pytest.mark.filterwarnings("ignore:.*TensorBoard.*"),
 ]
 
