@@ -104,7 +104,7 @@ def fit_baseline(kind: str, data: PreparedData, seed: int) -> dict[str, Classifi
 
 def read_items(data: PreparedData, titles: Sequence[str | None], rows: Rows) -> pd.DataFrame:
     """What baselines read of the items `rows`, whose titles are `titles[row]`: texts, empty where there is none."""
-    columns = {name: [data.raw_tabular[row][name].strip() for row in rows] for name in data.tabular.columns}
+    columns = {name: [data.raw_tabular[name][row].strip() for row in rows] for name in data.tabular.columns}
     return pd.DataFrame({TITLE: [titles[row] or "" for row in rows], **columns})
 
 

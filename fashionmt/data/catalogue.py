@@ -1,8 +1,7 @@
 """A catalogue as its owner wrote it: ids, titles, picture files, labels, and what had to be repaired to read them."""
 
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fashionmt.config import DataConfig
@@ -149,28 +148,3 @@ class CatalogueFiles:
             repair = "Set data.catalogue=<file>, or for fashion_products FASHIONMT_DATA=<folder>"
             raise UserError(str(catalogue), "no such catalogue", repair)
         return cls(catalogue, None if config.images is None else Path(config.images))
-
-
-def read_catalogue(files: CatalogueFiles, config: DataConfig) -> tuple[list[CatalogueRow], Findings]:
-    """Every item of a catalogue with its labels, and what was found on the way. Raises `UserError`."""
-    reader = CatalogueReader(files.catalogue, files.images, ColumnMap.of(config))
-    for name in config.attributes:
-        reader.table.require(config.column_of(name), f"attribute {name}", f"data.attributes.{name}.column")
-    for name, column in config.tabular_columns().items():
-        reader.table.require(column, f"what the model reads as {name}", f"data.tabular.{name}.column")
-    if config.columns.time is not None:
-        reader.table.require(config.columns.time, "the time", "data.columns.time")
-    rows = [_labelled(row, item, config, reader.findings) for row, item in reader.rows()]
-    return rows, reader.findings
-
-
-def _labelled(row: TableRow, item: CatalogueRow, config: DataConfig, findings: Findings) -> CatalogueRow:
-    labels: dict[str, str | None] = {}
-    for name, attribute in config.attributes.items():
-        text = row.values[config.column_of(name)]
-        # One text a class, and not one an item: a table gives a new one each time.
-        labels[name] = None if text in attribute.missing else sys.intern(text)
-        if labels[name] is None:
-            findings.add(f"{name} labels that read {text!r}", "kept, masked in the loss", item.id)
-    time = sys.intern(row.values[config.columns.time]) if config.columns.time is not None else None
-    return replace(item, labels=labels, time=time or None)

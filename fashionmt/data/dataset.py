@@ -1,7 +1,8 @@
 """Items in arrays, gathered a whole batch at a time: what the trainer reads."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch, OtherTitles
 from fashionmt.data.feature_cache import FeatureCache
 from fashionmt.data.labels import Labels
+from fashionmt.data.mapped import mapped
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
 from fashionmt.data.rows import Rows
 from fashionmt.data.tabular import TabularArrays
@@ -43,6 +45,15 @@ class ItemArrays:
     ) -> "ItemArrays":
         """Encode the labels by `spaces`."""
         return cls(pictures, titles, tabular, {name: spaces[name].encode(column) for name, column in labels.items()})
+
+    def mapped(self, folder: Path) -> "ItemArrays":
+        """The same, its pictures, columns and labels on the disk (`fashionmt.data.mapped`)."""
+        return replace(
+            self,
+            pictures=self.pictures.mapped(folder),
+            tabular=self.tabular.mapped(folder),
+            labels={name: mapped(column, folder) for name, column in self.labels.items()},
+        )
 
     def gather(self, rows: npt.NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order, as a batch; titles padded to the longest of them."""

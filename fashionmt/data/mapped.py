@@ -1,8 +1,9 @@
 """Arrays of every item that lie on the disk, so that a catalogue may be larger than memory."""
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,37 @@ def mapped(array: npt.NDArray[Number], folder: Path) -> npt.NDArray[Number]:
 
     Written, not mapped to be written: on a full disk a write is an error, and a mapped page is a crash.
     """
-    if array.size == 0:  # an empty file cannot be mapped
-        return array
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with unseen_file(folder) as file:
         file.write(np.ascontiguousarray(array).data)
-        file.flush()
-        kept: np.memmap[Any, Any] = np.memmap(file, array.dtype, "r", shape=array.shape)
-    return kept
+        return _read(file, array.dtype, array.shape)
+
+
+def mapped_ends(parts: Iterable[tuple[npt.NDArray[Any], ...]], folder: Path) -> tuple[npt.NDArray[Any], ...]:
+    """Arrays of one axis that come in parts, each laid end to end as `mapped` has it: never all of one in memory.
+    `parts`: one or more, and of each array its part."""
+    files: list[IO[bytes]] = []
+    kinds: list[np.dtype[Any]] = []
+    try:
+        for arrays in parts:
+            if not files:
+                files, kinds = [unseen_file(folder) for _ in arrays], [array.dtype for array in arrays]
+            for file, array in zip(files, arrays, strict=True):
+                file.write(np.ascontiguousarray(array).data)
+        return tuple(_read(file, kind, (-1,)) for file, kind in zip(files, kinds, strict=True))
+    finally:
+        for file in files:
+            file.close()
+
+
+def unseen_file(folder: Path) -> IO[bytes]:
+    """A new file in `folder` without a name, gone when it is closed and no longer mapped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryFile(dir=folder)
+
+
+def _read(file: IO[bytes], kind: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    file.flush()
+    if file.tell() == 0:  # an empty file cannot be mapped
+        return np.zeros([max(0, length) for length in shape], kind)
+    found: np.memmap[Any, Any] = np.memmap(file, kind, "r", shape=(file.tell() // kind.itemsize,))
+    return found.reshape(shape)

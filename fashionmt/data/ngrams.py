@@ -6,14 +6,18 @@ words and over pieces of 2 to 5 letters within words.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from fashionmt.data.mapped import mapped, mapped_ends
 from fashionmt.data.ngram_hashes import ngram_hasher
 
-BLOCK = 8192
+BLOCK = 1024
+"""Titles at a time: what is held of one while it is hashed is many times what is kept of it, and what is kept of its
+words lies between that and pins it."""
 PADDING = 0
 In = TypeVar("In")
 
@@ -80,6 +84,14 @@ class NgramVocabulary:
             return NgramArrays.none(len(titles))
         return NgramArrays.joined([self._encode(block) for block in _blocks(titles)])
 
+    def encode_mapped(self, titles: Sequence[str | None], folder: Path) -> NgramArrays:
+        """As `encode`, a block of titles at a time to the disk (`fashionmt.data.mapped`)."""
+        if len(titles) == 0 or len(self.hashes) == 0:
+            return NgramArrays.none(len(titles))
+        blocks = (self._encode(block) for block in _blocks(titles))
+        ids, weights, lengths = mapped_ends(((b.ids, b.weights, np.diff(b.starts)) for b in blocks), folder)
+        return NgramArrays(ids, weights, mapped(np.append(0, np.cumsum(lengths)), folder))
+
     def _encode(self, titles: Sequence[str | None]) -> NgramArrays:
         count = len(titles)
         hashes, starts = ngram_hasher()([title or "" for title in titles])
@@ -93,7 +105,6 @@ class NgramVocabulary:
 
 
 def _blocks(titles: Sequence[In]) -> Iterator[Sequence[In]]:
-    """What is held of a title while it is hashed is many times what is kept of it."""
     return (titles[first : first + BLOCK] for first in range(0, len(titles), BLOCK))
 
 

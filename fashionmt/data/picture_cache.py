@@ -15,6 +15,8 @@ import PIL
 from tqdm import tqdm
 
 from fashionmt.config import PreprocessConfig
+from fashionmt.data.mapped import mapped
+from fashionmt.data.mapped_texts import MappedTexts
 from fashionmt.data.preprocess import DECODING, PictureError, Pixels, decode_picture, read_encoded
 
 ABSENT = "no such file"
@@ -33,16 +35,21 @@ class PictureCache:
     """Memory-mapped, (distinct pictures, H, W, 3), RGB."""
     row: npt.NDArray[np.int64]
     """(items,): an item's row in `pixels`, or `NO_ROW`."""
-    digests: list[str | None]
+    digests: Sequence[str | None]
     """Per item: SHA-256 of its picture file, or None where no file could be read."""
-    problems: list[str | None]
+    problems: Sequence[str | None]
     """Per item: why a named picture has no row, or None."""
 
-    def take(self, items: Sequence[int]) -> "PictureCache":
+    def take(self, items: Sequence[int] | npt.NDArray[np.int64]) -> "PictureCache":
         """The same cache for some of the items, in that order."""
         chosen = self.row[np.asarray(items, dtype=np.int64)]
         digests, problems = [self.digests[i] for i in items], [self.problems[i] for i in items]
         return PictureCache(self.pixels, chosen, digests, problems)
+
+    def mapped(self, folder: Path) -> "PictureCache":
+        """The same, all of it on the disk (`fashionmt.data.mapped`)."""
+        digests, problems = MappedTexts.written(self.digests, folder), MappedTexts.written(self.problems, folder)
+        return PictureCache(self.pixels, mapped(self.row, folder), digests, problems)
 
 
 def open_pictures(paths: Sequence[Path | None], config: PreprocessConfig, folder: Path) -> PictureCache:

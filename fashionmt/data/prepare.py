@@ -1,7 +1,7 @@
 """From a catalogue's files to encoded items, split and labelled: the whole data side of a run in one call."""
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.config import DataConfig, PreprocessConfig, SplitConfig, TitleVariationConfig
-from fashionmt.data.catalogue import CatalogueFiles, CatalogueRow, read_catalogue
+from fashionmt.data.catalogue import CatalogueFiles
 from fashionmt.data.dataset import CatalogueDataset, ItemArrays
 from fashionmt.data.findings import Findings
 from fashionmt.data.label_agreement import family_agreement
@@ -20,6 +20,7 @@ from fashionmt.data.labels import learn_label_spaces
 from fashionmt.data.picture_cache import NO_ROW, PictureCache, open_pictures
 from fashionmt.data.rows import Rows
 from fashionmt.data.splits import Split, blocks, families, make_split
+from fashionmt.data.stored_catalogue import StoredCatalogue, read_catalogue
 from fashionmt.data.tabular import TabularArrays, TabularEncoder
 from fashionmt.data.titles import EncodedTitles, TitleEncoder
 from fashionmt.data.vary_titles import TitleVariation
@@ -28,7 +29,7 @@ from fashionmt.errors import UserError
 LearnTitles = Callable[[Sequence[str]], TitleEncoder]
 """Training titles -> how titles are read."""
 
-
+NOTHING: dict[str, str] = {}
 NEEDS = {
     "image": ("a picture", "data.images", "text_only"),
     "text": ("a title", "data.columns.title", "image_only"),
@@ -41,7 +42,7 @@ class PreparedData:
     """A catalogue ready to train on."""
 
     items: ItemArrays
-    ids: list[str]
+    ids: Sequence[str]
     split: Split
     spaces: dict[str, LabelSpace]
     titles: TitleEncoder
@@ -49,9 +50,9 @@ class PreparedData:
     findings: Findings
     fingerprint: str
     """SHA-256 over ids, titles, labels and picture bytes: two runs with the same one saw the same data."""
-    raw_titles: list[str | None]
-    raw_tabular: list[dict[str, str]]
-    """Both as the catalogue has them, for what reads them in another way than the model."""
+    raw_titles: Sequence[str | None]
+    raw_tabular: Mapping[str, Sequence[str]]
+    """Input -> its column. Both as the catalogue has them, for what reads them in another way than the model."""
 
     def groups(self, split: SplitConfig) -> npt.NDArray[np.str_]:
         """What each item is right or wrong together with, (items,): its block where the split deals blocks, its family
@@ -96,75 +97,81 @@ def prepare_data(
     before the split; rows that have only what the model does not read leave their part after it, so that models of
     one input and of two share a split. Raises `UserError`.
     """
-    rows, findings = read_catalogue(CatalogueFiles.locate(config), config)
-    rows, pictures = _with_pictures(rows, preprocess, cache, findings)
+    catalogue, findings = read_catalogue(CatalogueFiles.locate(config), config, cache)
+    catalogue, pictures = _with_pictures(catalogue, preprocess, cache, findings)
     if limit_items is not None:
-        rows, pictures = _subset(rows, pictures, limit_items)
-    ids, titles = [row.id for row in rows], [row.title for row in rows]
-    split = make_split(ids, titles, pictures.digests, [row.time for row in rows], config.split)
-    split = _readable(split, rows, pictures, modalities, findings)
-    labels = {name: [row.labels[name] for row in rows] for name in config.attributes}
-    spaces, labels = learn_label_spaces(labels, split.train, config.min_count, config.rare, findings)
-    encoder, encoded = _encode(titles, split.train, learn_titles if "text" in modalities else None)
-    columns, tabular = _encode_tabular(rows, split.train, config, findings)
+        catalogue, pictures = _subset(catalogue, pictures, cache, limit_items)
+    split = make_split(catalogue.ids, catalogue.titles, pictures.digests, catalogue.times, config.split)
+    split = _readable(split, catalogue, pictures, modalities, findings)
+    spaces, labels = learn_label_spaces(catalogue.labels(), split.train, config.min_count, config.rare, findings)
+    encoder, encoded = _encode(catalogue.titles, split.train, learn_titles if "text" in modalities else None, cache)
+    columns, tabular = _encode_tabular(catalogue, split.train, config, findings)
     return PreparedData(
-        items=ItemArrays.encode(pictures, encoded.mapped(cache), tabular, labels, spaces),
-        ids=ids,
+        items=ItemArrays.encode(pictures, encoded, tabular, labels, spaces).mapped(cache),
+        ids=catalogue.ids,
         split=split,
         spaces=spaces,
         titles=encoder,
         tabular=columns,
         findings=findings,
-        fingerprint=_fingerprint(rows, pictures),
-        raw_titles=titles,
-        raw_tabular=[row.tabular for row in rows],
+        fingerprint=_fingerprint(catalogue, pictures),
+        raw_titles=catalogue.titles,
+        raw_tabular=catalogue.tabular,
     )
 
 
 def _with_pictures(
-    rows: list[CatalogueRow], preprocess: PreprocessConfig, cache: Path, findings: Findings
-) -> tuple[list[CatalogueRow], PictureCache]:
+    catalogue: StoredCatalogue, preprocess: PreprocessConfig, cache: Path, findings: Findings
+) -> tuple[StoredCatalogue, PictureCache]:
     """Decode the pictures; rows with neither picture nor title are set aside."""
-    pictures = open_pictures([row.picture for row in rows], preprocess, cache)
-    for row, problem in zip(rows, pictures.problems, strict=True):
+    pictures = open_pictures(catalogue.pictures, preprocess, cache)
+    for item, problem in zip(catalogue.ids, pictures.problems, strict=True):
         if problem:
-            findings.add(f"pictures: {problem}", "kept without the picture", row.id)
-    named = [row for row in rows if row.picture is not None]
-    if named and not (pictures.row != NO_ROW).any():
-        raise UserError(str(named[0].picture), "neither this nor any other picture could be read", "Check data.images")
-    kept = [i for i, row in enumerate(rows) if row.title is not None or pictures.row[i] != NO_ROW]
-    for i in sorted(set(range(len(rows))) - set(kept)):
-        findings.add("items with neither a title nor a picture", "set aside", rows[i].id)
-    return [rows[i] for i in kept], pictures.take(kept)
+            findings.add(f"pictures: {problem}", "kept without the picture", item)
+    named = next((path for path in catalogue.pictures if path is not None), None)
+    if named is not None and not (pictures.row != NO_ROW).any():
+        raise UserError(str(named), "neither this nor any other picture could be read", "Check data.images")
+    kept = catalogue.has_title() | (pictures.row != NO_ROW)
+    for i in np.flatnonzero(~kept).tolist():
+        findings.add("items with neither a title nor a picture", "set aside", catalogue.ids[i])
+    return _taken(catalogue, pictures, np.flatnonzero(kept), cache)
 
 
-def _subset(rows: list[CatalogueRow], pictures: PictureCache, limit: int) -> tuple[list[CatalogueRow], PictureCache]:
+def _subset(
+    catalogue: StoredCatalogue, pictures: PictureCache, cache: Path, limit: int
+) -> tuple[StoredCatalogue, PictureCache]:
     """Families in a fixed arbitrary order, until they hold `limit` rows; the last one may be cut."""
-    family = families([row.id for row in rows], [row.title for row in rows], pictures.digests)
-    order = sorted(range(len(rows)), key=lambda i: (hashlib.sha256(str(family[i]).encode()).digest(), rows[i].id))
-    kept = sorted(order[:limit])
-    return [rows[i] for i in kept], pictures.take(kept)
+    ids = list(catalogue.ids)
+    family = families(ids, catalogue.titles, pictures.digests)
+    order = sorted(range(len(ids)), key=lambda i: (hashlib.sha256(str(family[i]).encode()).digest(), ids[i]))
+    return _taken(catalogue, pictures, np.sort(order[:limit]), cache)
+
+
+def _taken(
+    catalogue: StoredCatalogue, pictures: PictureCache, rows: Rows, cache: Path
+) -> tuple[StoredCatalogue, PictureCache]:
+    return catalogue.take(rows, cache), pictures.take(rows)
 
 
 def _readable(
     split: Split,
-    rows: list[CatalogueRow],
+    catalogue: StoredCatalogue,
     pictures: PictureCache,
     modalities: Collection[str],
     findings: Findings,
 ) -> Split:
     """The split less the rows that hold nothing the model reads."""
-    has = {"image": pictures.row != NO_ROW, "text": np.array([row.title is not None for row in rows])}
+    has = {"image": pictures.row != NO_ROW, "text": catalogue.has_title()}
     readable = np.any([has[name] for name in modalities], axis=0)
     for name, there in has.items():
         if name in modalities and not there[split.train].any():
             one, option, model = NEEDS[name]
             raise UserError(option, f"no training row has {one}", f"Set it, or use model={model}")
-    for i in np.flatnonzero(~readable):
+    for i in np.flatnonzero(~readable).tolist():
         findings.add(
             f"items without any input of a model that reads {' and '.join(modalities)}",
             "set aside",
-            rows[i].id,
+            catalogue.ids[i],
         )
     parts = {name: part[readable[part]] for name, part in split.parts().items()}
     for name, part in parts.items():
@@ -178,34 +185,35 @@ def _readable(
 
 
 def _encode(
-    titles: Sequence[str | None], train: Rows, learn_titles: LearnTitles | None
+    titles: Sequence[str | None], train: Rows, learn_titles: LearnTitles | None, cache: Path
 ) -> tuple[TitleEncoder, EncodedTitles]:
     """The encoder, learned from training titles alone, and every title encoded; nothing without a text tower."""
     if learn_titles is None:
         encoder = TitleEncoder(None, None)
     else:
         encoder = learn_titles([title for row in train if (title := titles[row]) is not None])
-    return encoder, encoder.encode(titles)
+    return encoder, encoder.encode_mapped(titles, cache)
 
 
 def _encode_tabular(
-    rows: Sequence[CatalogueRow], train: Rows, config: DataConfig, findings: Findings
+    catalogue: StoredCatalogue, train: Rows, config: DataConfig, findings: Findings
 ) -> tuple[TabularEncoder, TabularArrays]:
     """The encoder, learned from the training rows alone, and every row encoded."""
-    encoder = TabularEncoder.learn([rows[i].tabular for i in train], config.tabular)
-    for row in rows:
-        for what, action in encoder.unread(row.tabular):
-            findings.add(what, action, row.id)
-    tabular = encoder.encode([row.tabular for row in rows])
+    rows = [row.tabular for row in catalogue.rows()] if config.tabular else [NOTHING] * len(catalogue)
+    encoder = TabularEncoder.learn([rows[i] for i in train], config.tabular)
+    for item, row in zip(catalogue.ids, rows, strict=True):
+        for what, action in encoder.unread(row):
+            findings.add(what, action, item)
+    tabular = encoder.encode(rows)
     if encoder.columns and not tabular.there[train].any():
         names = ", ".join(encoder.columns)
         raise UserError("data.tabular", f"no training row has a value of {names} that can be read", "Leave them out")
     return encoder, tabular
 
 
-def _fingerprint(rows: Sequence[CatalogueRow], pictures: PictureCache) -> str:
+def _fingerprint(catalogue: StoredCatalogue, pictures: PictureCache) -> str:
     digest = hashlib.sha256()
-    for row, picture in zip(rows, pictures.digests, strict=True):
+    for row, picture in zip(catalogue.rows(), pictures.digests, strict=True):
         read = (row.id, row.title, row.time, sorted(row.labels.items()), picture)
         digest.update(repr((*read, sorted(row.tabular.items())) if row.tabular else read).encode())
     return digest.hexdigest()

@@ -74,16 +74,14 @@ def normalised_title(title: str) -> str:
 
 def families(ids: Sequence[str], titles: Sequence[str | None], digests: Sequence[str | None]) -> npt.NDArray[np.str_]:
     """Each row's family, named by its smallest id, shape (rows,): rows linked by title or picture, transitively."""
-    keys = [f"title {normalised_title(t)}" if t and normalised_title(t) else None for t in titles]
-    pictures = [f"picture {digest}" if digest else None for digest in digests]
-    links = [(row, key) for column in (keys, pictures) for row, key in enumerate(column) if key]
     count = len(ids)
-    if links:
-        linked, key_codes = [row for row, _ in links], pd.factorize(np.array([key for _, key in links]))[0]
-    else:
-        linked, key_codes = [], np.zeros(0, dtype=np.int64)
-    nodes = count + (int(key_codes.max()) + 1 if len(links) else 0)
-    graph = coo_array((np.ones(len(links)), (linked, key_codes + count)), shape=(nodes, nodes))
+    linked, nodes = [], count  # a node a row, then one a title and one a picture
+    for texts in ((title and normalised_title(title) for title in titles), digests):
+        codes, known = pd.factorize(np.array([text or None for text in texts], dtype=object))  # -1 of None
+        linked.append(np.where(codes < 0, np.arange(count), codes + nodes))
+        nodes += len(known)
+    row, node = np.tile(np.arange(count), len(linked)), np.concatenate(linked)
+    graph = coo_array((np.ones(len(row), np.bool_), (row, node)), shape=(nodes, nodes))
     component = connected_components(graph, directed=False)[1][:count]
     return _named_by_smallest_id(component, ids)
 

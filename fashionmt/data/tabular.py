@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from fashionmt.config import TabularColumnConfig
+from fashionmt.data.mapped import mapped
 
 UNKNOWN = 0
 """The index of a category that is missing, or that training did not learn."""
@@ -40,6 +42,10 @@ class TabularArrays:
     def take(self, rows: npt.NDArray[np.int64]) -> "TabularArrays":
         """The rows `rows`, in that order."""
         return TabularArrays(self.numbers[rows], self.categories[rows], self.there[rows])
+
+    def mapped(self, folder: Path) -> "TabularArrays":
+        """The same, on the disk (`fashionmt.data.mapped`)."""
+        return TabularArrays(mapped(self.numbers, folder), mapped(self.categories, folder), mapped(self.there, folder))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from fashionmt.data.mapped import mapped
 from fashionmt.data.ngrams import NgramArrays, NgramVocabulary
 from fashionmt.data.tokens import TokenArrays, encode_tokens
 
@@ -25,14 +24,6 @@ class EncodedTitles:
         there: npt.NDArray[np.bool_] = self.tokens.lengths[rows] > 0
         return there
 
-    def mapped(self, folder: Path) -> "EncodedTitles":
-        """The same, on the disk (`fashionmt.data.mapped`)."""
-        tokens, ngrams = self.tokens, self.ngrams
-        ids, weights = mapped(ngrams.ids, folder), mapped(ngrams.weights, folder)
-        return EncodedTitles(
-            TokenArrays(mapped(tokens.ids, folder), tokens.lengths), NgramArrays(ids, weights, ngrams.starts)
-        )
-
 
 @dataclass(frozen=True)
 class TitleEncoder:
@@ -45,10 +36,18 @@ class TitleEncoder:
 
     def encode(self, titles: Sequence[str | None]) -> EncodedTitles:
         """Encode `titles`; a missing one, or one with nothing to read in it, has no tokens and no n-grams."""
-        count = len(titles)
-        tokens = encode_tokens(self.tokenizer, titles) if self.tokenizer is not None else TokenArrays.none(count)
-        ngrams = self.ngrams.encode(titles) if self.ngrams is not None else NgramArrays.none(count)
-        return EncodedTitles(tokens, ngrams)
+        return EncodedTitles(self._tokens(titles), self._ngrams(titles))
+
+    def encode_mapped(self, titles: Sequence[str | None], folder: Path) -> EncodedTitles:
+        """As `encode`, on the disk: the n-grams of all titles are never in memory at once."""
+        ngrams = self.ngrams.encode_mapped(titles, folder) if self.ngrams is not None else NgramArrays.none(len(titles))
+        return EncodedTitles(self._tokens(titles).mapped(folder), ngrams)
+
+    def _tokens(self, titles: Sequence[str | None]) -> TokenArrays:
+        return TokenArrays.none(len(titles)) if self.tokenizer is None else encode_tokens(self.tokenizer, titles)
+
+    def _ngrams(self, titles: Sequence[str | None]) -> NgramArrays:
+        return NgramArrays.none(len(titles)) if self.ngrams is None else self.ngrams.encode(titles)
 
     def vocabulary_sizes(self) -> tuple[int, int]:
         """How many ids of tokens and of n-grams there are; 0 of what is not read."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +14,13 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.trainers import WordPieceTrainer
 
+from fashionmt.data.mapped import mapped
+
 PAD = "[PAD]"
 PADDINGS = (PAD, "<pad>")
 UNKNOWN = "[UNK]"
+BLOCK = 8192
+"""Titles at a time: what the library holds of a title is many times its ids."""
 
 
 def learn_tokenizer(titles: Iterable[str], vocabulary_size: int, max_tokens: int) -> Tokenizer:
@@ -66,6 +72,10 @@ class TokenArrays:
         longest = max(1, int(lengths.max(initial=1)))
         return self.ids[rows, :longest].astype(np.int64), np.arange(longest) < lengths[:, None]
 
+    def mapped(self, folder: Path) -> "TokenArrays":
+        """The same, on the disk (`fashionmt.data.mapped`)."""
+        return TokenArrays(mapped(self.ids, folder), mapped(self.lengths, folder))
+
     @classmethod
     def none(cls, count: int) -> "TokenArrays":
         """No title at all, for a model that reads none."""
@@ -74,11 +84,18 @@ class TokenArrays:
 
 def encode_tokens(tokenizer: Tokenizer, titles: Sequence[str | None]) -> TokenArrays:
     """Encode `titles`; a missing one, or one with nothing to read in it, has length 0."""
-    encoded = [e.ids for e in tokenizer.encode_batch([title or "" for title in titles])]
-    tokens = [ids if title else [] for ids, title in zip(encoded, titles, strict=True)]
-    lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
-    shape = (len(tokens), max(1, int(lengths.max(initial=1))))
-    padded = np.full(shape, padding_id(tokenizer), dtype=np.int32)
-    for row, ids in enumerate(tokens):
-        padded[row, : len(ids)] = ids
-    return TokenArrays(padded, lengths)
+    ids, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+    for first in range(0, len(titles), BLOCK):
+        tokens = _tokens(tokenizer, titles[first : first + BLOCK])
+        lengths.append(np.array([len(each) for each in tokens], np.int64))
+        ids.append(np.fromiter(chain.from_iterable(tokens), np.int32))
+    length = np.concatenate(lengths)
+    padded = np.full((len(titles), max(1, int(length.max(initial=1)))), padding_id(tokenizer), np.int32)
+    padded[np.arange(padded.shape[1]) < length[:, None]] = np.concatenate(ids)
+    return TokenArrays(padded, length)
+
+
+def _tokens(tokenizer: Tokenizer, titles: Sequence[str | None]) -> list[list[int]]:
+    """Of each title, without padding."""
+    encoded = tokenizer.encode_batch_fast([title or "" for title in titles])
+    return [each.ids if title else [] for each, title in zip(encoded, titles, strict=True)]

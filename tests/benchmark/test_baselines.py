@@ -39,7 +39,7 @@ def prepared(years: Sequence[str] | None = None) -> PreparedData:
         findings=Findings(),
         fingerprint="",
         raw_titles=titles,
-        raw_tabular=[{"year": year} for year in years] if years is not None else [{} for _ in titles],
+        raw_tabular={"year": years} if years is not None else {},
     )
 
 

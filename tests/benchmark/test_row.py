@@ -126,7 +126,7 @@ def test_a_subset_is_dealt_alike_to_the_linear_model_and_to_a_model_of_both_inpu
     """As 8,000 items are to `family_linear_8000` and to the models of that size: 100 here, some without a title."""
     linear, model = (load_data(row(name)) for name in ("family_linear_8000", "ablation_full"))
     assert linear.fingerprint == model.fingerprint
-    assert linear.ids == model.ids
+    assert list(linear.ids) == list(model.ids)
     for one, other in zip(linear.split.parts().values(), model.split.parts().values(), strict=True):
         titled = [item for item in other if model.raw_titles[item] is not None]
         assert one.tolist() == titled

@@ -43,7 +43,7 @@ def prepared(titles: Sequence[str | None] = TITLES) -> PreparedData:
         findings=Findings(),
         fingerprint="",
         raw_titles=list(titles),
-        raw_tabular=[{} for _ in titles],
+        raw_tabular={},
     )
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from fashionmt.config import AttributeConfig, ColumnsConfig, DataConfig
-from fashionmt.data.catalogue import CatalogueFiles, CatalogueReader, CatalogueRow, ColumnMap, read_catalogue
+from fashionmt.data.catalogue import CatalogueFiles, CatalogueReader, CatalogueRow, ColumnMap
 from fashionmt.data.findings import Findings
+from fashionmt.data.stored_catalogue import read_catalogue
 from fashionmt.errors import UserError
 
 Write = Callable[[Sequence[Mapping[str, str]]], Path]
@@ -16,7 +17,8 @@ KIND = {"kind": AttributeConfig()}
 
 def read(path: Path, images: Path | None = None, **options: object) -> tuple[list[CatalogueRow], Findings]:
     config = DataConfig(**{"attributes": KIND, **options})  # type: ignore[arg-type]
-    return read_catalogue(CatalogueFiles(path, images), config)
+    catalogue, findings = read_catalogue(CatalogueFiles(path, images), config, path.parent / "cache")
+    return list(catalogue.rows()), findings
 
 
 def tally(findings: Findings) -> dict[str, int]:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from fashionmt.config import AttributeConfig, ColumnsConfig, DataConfig, SplitConfig
-from fashionmt.data.catalogue import CatalogueFiles, read_catalogue
+from fashionmt.data.catalogue import CatalogueFiles
 from fashionmt.data.splits import Split, blocks, families, make_split, newest, normalised_title
+from fashionmt.data.stored_catalogue import read_catalogue
 from fashionmt.errors import UserError
 
 Texts = Sequence[str | None]
@@ -288,9 +289,11 @@ def test_few_families_are_dealt_whole_or_refused(test_fraction: float, validatio
 
 
 @pytest.mark.slow
-def test_nothing_of_the_real_catalogue_is_seen_twice(real_catalogue: Path) -> None:
+def test_nothing_of_the_real_catalogue_is_seen_twice(real_catalogue: Path, tmp_path: Path) -> None:
     """Reads 40,150 files: titles and picture bytes compared the slow way, part by part."""
-    rows, findings = read_catalogue(CatalogueFiles(real_catalogue / "styles.csv", real_catalogue / "images"), REAL)
+    files = CatalogueFiles(real_catalogue / "styles.csv", real_catalogue / "images")
+    catalogue, findings = read_catalogue(files, REAL, tmp_path)
+    rows = list(catalogue.rows())
     contents = [_content(row.picture) for row in rows]
     digests = [None if content is None else hashlib.md5(content).hexdigest() for content in contents]
     assert len(rows) == 40_155
@@ -326,9 +329,10 @@ def _content(path: Path | None) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def test_the_real_table_has_the_holes_and_repairs_that_are_known(real_catalogue: Path) -> None:
+def test_the_real_table_has_the_holes_and_repairs_that_are_known(real_catalogue: Path, tmp_path: Path) -> None:
     """Against its lines split by hand: no field of this file begins with a quote."""
-    rows, _ = read_catalogue(CatalogueFiles(real_catalogue / "styles.csv", None), REAL)
+    catalogue, _ = read_catalogue(CatalogueFiles(real_catalogue / "styles.csv", None), REAL, tmp_path)
+    rows = list(catalogue.rows())
     lines = (real_catalogue / "styles.csv").read_text(encoding="utf-8").splitlines()[1:]
     fields = [line.split(",", 9) for line in lines]
     assert sum(line.count(",") > 9 for line in lines) == 20

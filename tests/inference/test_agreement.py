@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from fashionmt.bundle import Bundle, read_bundle
-from fashionmt.data.catalogue import CatalogueFiles, read_catalogue
+from fashionmt.data.catalogue import CatalogueFiles
 from fashionmt.data.prepare import PreparedData
+from fashionmt.data.stored_catalogue import read_catalogue
 from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.hydra_bridge import from_yaml
 from fashionmt.inference import Item, ItemTags, TaggingEngine
+from fashionmt.paths import cache_dir
 from fashionmt.training.evaluation import Answers, collect_answers, score
 from fashionmt.training.run import load_data, taxonomy_of
 
@@ -36,8 +38,8 @@ def answers(bundle: Bundle, data: PreparedData) -> dict[str, Answers]:
 
 def tag_test_items(bundle: Bundle, data: PreparedData, trained: Path) -> list[ItemTags]:
     config = from_yaml(trained / "config.yaml").data
-    rows, _ = read_catalogue(CatalogueFiles.locate(config), config)
-    by_id = {row.id: row for row in rows}
+    catalogue, _ = read_catalogue(CatalogueFiles.locate(config), config, cache_dir())
+    by_id = {row.id: row for row in catalogue.rows()}
     test = [by_id[data.ids[i]] for i in data.split.test]
     return TaggingEngine(bundle).tag([Item(row.id, row.title, row.picture) for row in test])
 

@@ -58,7 +58,7 @@ def _data(count: int = 40) -> PreparedData:
         Findings(),
         "",
         [None] * count,
-        [{}] * count,
+        {},
     )
 
 

@@ -47,7 +47,7 @@ def data() -> PreparedData:
         findings=Findings(),
         fingerprint="",
         raw_titles=titles,
-        raw_tabular=[{} for _ in titles],
+        raw_tabular={},
     )
 
 

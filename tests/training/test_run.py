@@ -116,7 +116,7 @@ def test_train_reload_and_evaluate_agree(trained: Path) -> None:
     config = from_yaml(trained / "config.yaml")
     data = load_data(config)
     metrics = json.loads((trained / "metrics.json").read_text())
-    assert pd.read_csv(trained / "split.csv", dtype=str)["id"].tolist() == data.ids
+    assert pd.read_csv(trained / "split.csv", dtype=str)["id"].tolist() == list(data.ids)
     answers = tag_test_items(trained, config)
     truth = {name: data.items.labels[name][data.split.test] for name in data.spaces}
     for name, space in data.spaces.items():
@@ -130,11 +130,13 @@ def test_train_reload_and_evaluate_agree(trained: Path) -> None:
 
 
 def tag_test_items(trained: Path, config: TrainConfig) -> dict[str, dict[str, str]]:
-    from fashionmt.data.catalogue import CatalogueFiles, read_catalogue
+    from fashionmt.data.catalogue import CatalogueFiles
+    from fashionmt.data.stored_catalogue import read_catalogue
+    from fashionmt.paths import cache_dir
 
-    rows, _ = read_catalogue(CatalogueFiles.locate(config.data), config.data)
+    catalogue, _ = read_catalogue(CatalogueFiles.locate(config.data), config.data, cache_dir())
     engine = load_bundle(trained / "bundle")
-    tagged = engine.tag([Item(row.id, row.title, row.picture) for row in rows])
+    tagged = engine.tag([Item(row.id, row.title, row.picture) for row in catalogue.rows()])
     return {tags.id: {name: tag.value for name, tag in tags.tags.items()} for tags in tagged}
 
 

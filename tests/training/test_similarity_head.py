@@ -133,7 +133,7 @@ def data() -> PreparedData:
         findings=Findings(),
         fingerprint="",
         raw_titles=[None] * 40,
-        raw_tabular=[{} for _ in range(40)],
+        raw_tabular={},
     )
 
 

@@ -2,8 +2,9 @@
 
 import itertools
 
-from fashionmt.data.catalogue import CatalogueFiles, read_catalogue
+from fashionmt.data.catalogue import CatalogueFiles
 from fashionmt.data.picture_cache import open_pictures
+from fashionmt.data.stored_catalogue import read_catalogue
 from fashionmt.training.run import build_batches
 from speed_parts.settings import Settings
 from speed_parts.turns import Figure, in_turns, rate
@@ -13,15 +14,15 @@ def measure(settings: Settings) -> list[Figure]:
     """Rates. Files are in the operating system's cache after the turn that does not count; what is cold is ours."""
     config, data = settings.config, settings.data
     files = CatalogueFiles.locate(config.data)
-    rows, _ = read_catalogue(files, config.data)
-    paths = [row.picture for row in rows[: settings.items]]
+    catalogue, _ = read_catalogue(files, config.data, settings.folder)
+    paths = catalogue.pictures[: settings.items]
     loader = build_batches(config, data).train_dataloader()
     caches = (settings.folder / f"cache-{number}" for number in itertools.count())
     warm = next(caches)
     open_pictures(paths, config.preprocess, warm)
     named = sum(path is not None for path in paths)
     tasks = {
-        "rows_parsed": rate(len(rows), lambda: read_catalogue(files, config.data)),
+        "rows_parsed": rate(len(catalogue), lambda: read_catalogue(files, config.data, settings.folder)),
         "titles_encoded": rate(len(data.raw_titles), lambda: data.titles.encode(data.raw_titles)),
         "pictures_decoded": rate(named, lambda: open_pictures(paths, config.preprocess, next(caches))),
         "pictures_found": rate(named, lambda: open_pictures(paths, config.preprocess, warm)),
