@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,14 +48,18 @@ def test_the_weights_are_scikit_learns_tf_idf(titles: list[str | None], min_coun
     np.testing.assert_allclose((found @ trained.T).toarray(), (expected @ trained_expected.T).toarray(), atol=1e-6)
 
 
-def test_titles_are_the_same_in_any_blocks(vocabulary: NgramVocabulary, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_titles_are_the_same_in_any_blocks_and_on_the_disk(
+    vocabulary: NgramVocabulary, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     whole = vocabulary.encode(TITLES + NEW)
     monkeypatch.setattr(ngrams, "BLOCK", 5)
-    learned, found = NgramVocabulary.learn(TITLES, 4), vocabulary.encode(TITLES + NEW)
+    learned = NgramVocabulary.learn(TITLES, 4)
     np.testing.assert_array_equal(learned.hashes, vocabulary.hashes)
     np.testing.assert_array_equal(learned.idf, vocabulary.idf)
-    for one, other in zip(vars(found).values(), vars(whole).values(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for found in (vocabulary.encode(TITLES + NEW), vocabulary.encode_mapped(TITLES + NEW, tmp_path)):
+        for one, other in zip(vars(found).values(), vars(whole).values(), strict=True):
+            np.testing.assert_array_equal(one, other)
+            assert one.dtype == other.dtype
 
 
 def test_a_title_has_norm_1_or_nothing(vocabulary: NgramVocabulary) -> None:
@@ -83,8 +88,9 @@ def test_a_word_and_the_same_letters_within_a_word_are_two_ngrams() -> None:
     assert len(known) - 1 == 1 + 10
 
 
-def test_no_title_at_all(vocabulary: NgramVocabulary) -> None:
-    assert vocabulary.encode([]).starts.tolist() == [0]
+def test_no_title_at_all(vocabulary: NgramVocabulary, tmp_path: Path) -> None:
+    assert vocabulary.encode([]).starts.tolist() == vocabulary.encode_mapped([], tmp_path).starts.tolist() == [0]
+    assert vocabulary.encode_mapped([None] * 3, tmp_path).starts.tolist() == [0] * 4
     ids, weights = vocabulary.encode([None]).padded(np.array([0]))
     assert (ids.tolist(), weights.tolist()) == ([[0]], [[0.0]])
     none = NgramArrays.none(3)

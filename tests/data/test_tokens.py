@@ -10,6 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
+from fashionmt.data import tokens
 from fashionmt.data.tokens import PAD, UNKNOWN, TokenArrays, encode_tokens, learn_tokenizer, padding_id
 
 COLOURS = ["Red", "Blue", "Green", "Teal", "Grey"]
@@ -66,7 +67,11 @@ def test_titles_are_cut_at_max_tokens_and_nowhere_else(longest: int) -> None:
         assert cut.encode(title).ids == whole.encode(title).ids[:longest]
 
 
-def test_encoded_titles_are_those_encoded_one_by_one(tokenizer: Tokenizer) -> None:
+@pytest.mark.parametrize("block", [1, 2, 8192])
+def test_encoded_titles_are_those_encoded_one_by_one(
+    tokenizer: Tokenizer, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "BLOCK", block)
     titles = ["Red Shirt", None, "", "Blue", "Green watch summer slim teal", "\u200b", "Redder shirts " * 9]
     encoded = encode_tokens(tokenizer, titles)
     assert encoded.ids.shape == (7, 8)
