@@ -1,7 +1,7 @@
 """Runs a tagging job again and again, each time stopped before another side effect, and then to its end.
 
 By itself a program: it forks, and a process that has run other tests has threads that do not outlive a fork.
-`python crash_driver.py <config.json> <how> <folder>`; prints a line of JSON for each place.
+`python crash_driver.py <config.json> <how> <folder> <step>`; prints a line of JSON for each place.
 """
 
 import errno
@@ -75,12 +75,13 @@ def run(config: dict[str, Any], stop: Stop | None, place: int) -> int:
 
 
 def main() -> None:
-    """Every place, and each also with a crash while resuming."""
+    """Every `step`th place, and each also with a crash while resuming."""
     config, stop, folder = json.loads(Path(sys.argv[1]).read_text()), HOWS[sys.argv[2]], Path(sys.argv[3])
+    step = int(sys.argv[4])
     # Read once: the children, hundreds, have it from here.
     bundle, digest = tagging.read_bundle(Path(config["bundle"])), tagging.bundle_digest(Path(config["bundle"]))
     tagging.read_bundle, tagging.bundle_digest = lambda _, build: bundle, lambda _: digest  # type: ignore[assignment]
-    for place in range(1, MOST):
+    for place in range(1, MOST, step):
         config["output"] = str(folder / f"{place:03}")
         codes = [run(config, stop, place)]
         if codes[0] == 0:

@@ -84,6 +84,7 @@ def wait_for_a_kill(process: subprocess.Popen[str], sweep: Path, done: int) -> J
     raise TimeoutError("no job came to a checkpoint")
 
 
+@pytest.mark.slow
 def test_a_grid_with_a_failure_and_a_kill_comes_out_whole(shell: Shell) -> None:
     rates = ",".join([*RATES[:3], BAD, *RATES[3:]])
     command = ["-m", "sweep=learning_rate", f"{KEY}={rates}", "logger=wandb", "trainer.checkpoint_seconds=0", *SIZE]
