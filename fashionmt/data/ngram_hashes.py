@@ -48,6 +48,10 @@ class NgramHasher:
         starts = np.append(0, np.cumsum([len(hashes) for hashes in found], dtype=np.int64))
         return np.concatenate([EMPTY, *found]), starts
 
+    def words(self, words: Sequence[str]) -> Hashes:
+        """The hash of each word by itself, (words,)."""
+        return self._hash_words(list(words)).indices.astype(np.int64) if words else EMPTY
+
 
 EMPTY = np.zeros(0, np.int64)
 

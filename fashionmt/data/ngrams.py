@@ -92,6 +92,14 @@ class NgramVocabulary:
         ids, weights, lengths = mapped_ends(((b.ids, b.weights, np.diff(b.starts)) for b in blocks), folder)
         return NgramArrays(ids, weights, mapped(np.append(0, np.cumsum(lengths)), folder))
 
+    def word_ids(self, words: Sequence[str]) -> npt.NDArray[np.int64]:
+        """The id of each word, lower-case, by itself, (words,); `PADDING` of one that is not known."""
+        if len(self.hashes) == 0:
+            return np.full(len(words), PADDING, np.int64)
+        hashes = ngram_hasher().words(words)
+        place = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        return np.where(self.hashes[place] == hashes, place + 1, PADDING)
+
     def _encode(self, titles: Sequence[str | None]) -> NgramArrays:
         count = len(titles)
         hashes, starts = ngram_hasher()([title or "" for title in titles])

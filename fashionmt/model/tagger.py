@@ -13,6 +13,7 @@ from fashionmt.model.frozen import FrozenPart
 from fashionmt.model.fusion import build_fusion, check_fusion
 from fashionmt.model.image_tower import ImageTower, check_image_tower
 from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities, drop_tabular, views
+from fashionmt.model.picture_share import PictureShare
 from fashionmt.model.tabular_tower import TabularTower
 from fashionmt.model.text_tower import TextTower, build_text_tower, rebuild_text_tower
 from fashionmt.model.wide_path import WidePath
@@ -47,6 +48,8 @@ class Tagger(nn.Module):
         self.fusion = build_fusion(sizes, config.fusion)
         self.heads = self.fusion.build_heads(classes)
         self.wide = WidePath(config.wide, ngrams, classes) if config.wide is not None else None
+        shares = config.wide is not None and config.wide.picture_share and image is not None and text is not None
+        self.picture_share = PictureShare(ngrams, classes) if shares else None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -55,8 +58,19 @@ class Tagger(nn.Module):
 
     def forward(self, batch: Batch) -> TaggerOutput:
         """A batch to its logits. While training, inputs are dropped at random (`config.drop_*`)."""
-        present = self._present(batch)
-        return self._answer(batch, self.features(batch), self._dropped(present) if self.training else present)
+        features, present = self.features(batch), self._present(batch)
+        if self.training:
+            return self._answer(batch, features, self._dropped(present))
+        output = self._answer(batch, features, present)
+        if self.picture_share is None:
+            return output
+        alone = self._answer(batch, features, _without_title(present)).logits
+        has_both = present["image"] & present["text"]
+        return TaggerOutput(self.picture_share(output.logits, alone, batch.ngram_ids, has_both), output.embedding)
+
+    def by_picture(self, batch: Batch) -> dict[str, Tensor]:
+        """The logits of a tagger of pictures and titles by the picture alone, where an item has one."""
+        return self._answer(batch, self.features(batch), _without_title(self._present(batch))).logits
 
     def training_outputs(self, batch: Batch) -> list[tuple[float, TaggerOutput]]:
         """What a training step learns from: (its share of the loss, answers); the shares sum to 1.
@@ -129,6 +143,11 @@ class Tagger(nn.Module):
         if isinstance(self.image, ClipTower) and isinstance(self.text, ClipTower):
             return {"image": self.image.shape(), "text": self.text.shape()}
         return self.text.shape() if self.text is not None else None
+
+
+def _without_title(present: Present) -> Present:
+    """That of the items that have a picture."""
+    return present | {"text": present["text"] & ~present["image"]}
 
 
 def _read_titles(tower: TextTower | ClipTower, batch: Batch) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from tiny import COLUMNS, random_batch, rows_of, tiny_config, tiny_tagger
 
 from fashionmt.batch import Batch, TaggerOutput
-from fashionmt.config import ImageTowerConfig, ModelConfig, TextTowerConfig
+from fashionmt.config import ImageTowerConfig, ModelConfig, TextTowerConfig, WidePathConfig
 from fashionmt.errors import UserError
 from fashionmt.model import Tagger
 from fashionmt.model.tagger import NO_COLUMNS
@@ -27,12 +27,17 @@ MODELS = {
     "n-grams": replace(tiny_config(image=False), text=TextTowerConfig(kind="ngram", hidden_size=16)),
 }
 MODELS["wide, with colours"].image = ImageTowerConfig(colour_statistics=True)
+MODELS["wide, with colours"].wide = WidePathConfig(picture_share=True)
 RUNTIMES = [name for name in ("onnx", "openvino") if has_runtime(name)]
 
 
 def a_tagger(name: str) -> Tagger:
     config: ModelConfig = MODELS[name]
-    return tiny_tagger(config, columns=COLUMNS if "columns" in name else NO_COLUMNS)
+    tagger = tiny_tagger(config, columns=COLUMNS if "columns" in name else NO_COLUMNS)
+    if tagger.picture_share is not None:
+        tagger.picture_share.names_class[1::3] = 1.0
+        tagger.picture_share.shares[:] = torch.tensor([[0.5, 0.75], [2.0, 0.25]])
+    return tagger
 
 
 def a_batch(count: int, seed: int) -> Batch:
