@@ -199,6 +199,7 @@ def test_jobs_of_other_processes_are_known_and_their_failures_told(shell: Shell,
     assert out.count("│ done") == 2
 
 
+@pytest.mark.slow
 def test_a_killed_search_loses_no_trial(shell: Shell) -> None:
     optuna = pytest.importorskip("optuna", reason="the sweep extra is not installed")
     command = ["-m", "sweep=search", "hydra.sweeper.n_trials=4", "trainer.checkpoint_seconds=0", *SIZE]
