@@ -12,11 +12,13 @@ from tokenizers import pre_tokenizers
 from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch
 from fashionmt.config import FusionConfig, ImageTowerConfig, ModelConfig, TextTowerConfig, WidePathConfig
-from fashionmt.data import CatalogueDataset, NgramVocabulary, TitleEncoder, learn_tokenizer
+from fashionmt.data import CatalogueDataset, Findings, NgramVocabulary, TitleEncoder, learn_tokenizer
 from fashionmt.data.dataset import ItemArrays
 from fashionmt.data.ngrams import NgramArrays
 from fashionmt.data.picture_cache import NO_ROW, PictureCache
-from fashionmt.data.tabular import TabularArrays
+from fashionmt.data.prepare import PreparedData
+from fashionmt.data.splits import Split
+from fashionmt.data.tabular import TabularArrays, TabularEncoder
 from fashionmt.data.titles import EncodedTitles
 from fashionmt.data.tokens import TokenArrays
 from fashionmt.model import Tagger, TwoTowers, build_tagger, build_two_towers, save_towers
@@ -63,6 +65,31 @@ def tiny_tagger(
         for vector in tagger.missing.vectors.values():
             vector.normal_()
     return tagger
+
+
+def tiny_prepared(
+    items: ItemArrays,
+    split: Split,
+    spaces: dict[str, LabelSpace],
+    titles: Sequence[str | None],
+    encoder: TitleEncoder | None = None,
+    **changes: Any,
+) -> PreparedData:
+    """A catalogue of `items`, with their numbers for ids and nothing found in it. `titles`: as they are written; `items`
+    hold them encoded."""
+    given: dict[str, Any] = {
+        "items": items,
+        "ids": [str(i) for i in range(len(titles))],
+        "split": split,
+        "spaces": spaces,
+        "titles": encoder or TitleEncoder(None, None),
+        "tabular": TabularEncoder({}),
+        "findings": Findings(),
+        "fingerprint": "",
+        "raw_titles": titles,
+        "raw_tabular": {},
+    }
+    return PreparedData(**given | changes)
 
 
 def random_batch(count: int = 6, seed: int = 0, classes: Mapping[str, int] = CLASSES) -> Batch:

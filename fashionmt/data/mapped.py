@@ -46,7 +46,6 @@ def unseen_file(folder: Path) -> IO[bytes]:
 
 def _read(file: IO[bytes], kind: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
     file.flush()
-    if file.tell() == 0:  # an empty file cannot be mapped
-        return np.zeros([max(0, length) for length in shape], kind)
-    found: np.memmap[Any, Any] = np.memmap(file, kind, "r", shape=(file.tell() // kind.itemsize,))
+    # An empty file cannot be mapped.
+    found: npt.NDArray[Any] = np.memmap(file, kind, "r") if file.tell() else np.zeros(0, kind)
     return found.reshape(shape)

@@ -29,7 +29,6 @@ from fashionmt.errors import UserError
 LearnTitles = Callable[[Sequence[str]], TitleEncoder]
 """Training titles -> how titles are read."""
 
-NOTHING: dict[str, str] = {}
 NEEDS = {
     "image": ("a picture", "data.images", "text_only"),
     "text": ("a title", "data.columns.title", "image_only"),
@@ -199,13 +198,15 @@ def _encode_tabular(
     catalogue: StoredCatalogue, train: Rows, config: DataConfig, findings: Findings
 ) -> tuple[TabularEncoder, TabularArrays]:
     """The encoder, learned from the training rows alone, and every row encoded."""
-    rows = [row.tabular for row in catalogue.rows()] if config.tabular else [NOTHING] * len(catalogue)
+    if not config.tabular:
+        return TabularEncoder({}), TabularArrays.none(len(catalogue))
+    rows = [row.tabular for row in catalogue.rows()]
     encoder = TabularEncoder.learn([rows[i] for i in train], config.tabular)
     for item, row in zip(catalogue.ids, rows, strict=True):
         for what, action in encoder.unread(row):
             findings.add(what, action, item)
     tabular = encoder.encode(rows)
-    if encoder.columns and not tabular.there[train].any():
+    if not tabular.there[train].any():
         names = ", ".join(encoder.columns)
         raise UserError("data.tabular", f"no training row has a value of {names} that can be read", "Leave them out")
     return encoder, tabular

@@ -111,6 +111,9 @@ class _Paths(Sequence[Path | None]):
     def __getitem__(self, row: int | slice) -> Any:
         return [_path(one) for one in self._written[row]] if isinstance(row, slice) else _path(self._written[row])
 
+    def __iter__(self) -> Iterator[Path | None]:
+        return map(_path, self._written)
+
 
 def read_catalogue(files: CatalogueFiles, config: DataConfig, folder: Path) -> tuple[StoredCatalogue, Findings]:
     """Every item of a catalogue with its labels, on the disk in `folder`, and what was found. Raises `UserError`."""

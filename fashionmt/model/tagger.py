@@ -64,13 +64,10 @@ class Tagger(nn.Module):
         output = self._answer(batch, features, present)
         if self.picture_share is None:
             return output
-        alone = self._answer(batch, features, _without_title(present)).logits
+        _, by_picture, _ = views(present)
+        alone = self._answer(batch, features, by_picture).logits
         has_both = present["image"] & present["text"]
         return TaggerOutput(self.picture_share(output.logits, alone, batch.ngram_ids, has_both), output.embedding)
-
-    def by_picture(self, batch: Batch) -> dict[str, Tensor]:
-        """The logits of a tagger of pictures and titles by the picture alone, where an item has one."""
-        return self._answer(batch, self.features(batch), _without_title(self._present(batch))).logits
 
     def training_outputs(self, batch: Batch) -> list[tuple[float, TaggerOutput]]:
         """What a training step learns from: (its share of the loss, answers); the shares sum to 1.
@@ -143,11 +140,6 @@ class Tagger(nn.Module):
         if isinstance(self.image, ClipTower) and isinstance(self.text, ClipTower):
             return {"image": self.image.shape(), "text": self.text.shape()}
         return self.text.shape() if self.text is not None else None
-
-
-def _without_title(present: Present) -> Present:
-    """That of the items that have a picture."""
-    return present | {"text": present["text"] & ~present["image"]}
 
 
 def _read_titles(tower: TextTower | ClipTower, batch: Batch) -> Tensor:

@@ -5,8 +5,8 @@ answer depends neither on the size of a block nor on how a matrix product adds u
 rows are looked at again, with the margin that their rounding may need (Higham 2002, "Accuracy and Stability of
 Numerical Algorithms", section 3.1: |error| <= D u / (1 - D u) |x| |y| in any order of summation).
 
-What bounds the speed: the second look at each score. It hardly grows with D: of 50,000 items and 1,000 queries 32 ms at
-128 X
+What bounds the speed: the second look at each score, which hardly grows with D (the README has the figures, and the
+command).
 
 Q queries, N items, vectors of D numbers, B queries and n items in a block.
 """

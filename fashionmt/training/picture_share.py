@@ -1,26 +1,25 @@
 """How much the picture's own answer counts where the title names no class: chosen for each head on held-out items."""
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
+from sklearn.feature_extraction.text import HashingVectorizer
 from torch import Tensor
-from tqdm import tqdm
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.data import CatalogueDataset
+from fashionmt.data import CatalogueDataset, TitleEncoder
 from fashionmt.data.label_words import fold, label_words
 from fashionmt.data.ngrams import NgramVocabulary
+from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.data.prepare import PreparedData
 from fashionmt.model import Tagger
 from fashionmt.model.picture_share import PictureShare
-from fashionmt.training.datamodule import evaluation_loader
+from fashionmt.training.evaluation import Answers, collect_answers
 from fashionmt.training.linear_blend import choose_shares
 
 FEWEST = 100
 """Items with a picture and a title that names no class, below which a head stays as it is: two shares are chosen."""
-WORD = re.compile(r"\b\w\w+\b")
-"""As the n-grams have words."""
 
 
 def share_picture(
@@ -36,22 +35,23 @@ def share_picture(
     module = tagger.picture_share
     titles = [data.raw_titles[row] or "" for row in data.split.train]
     module.names_class.copy_(class_words(titles, data.spaces, data.titles.ngrams))
-    alone, labels, unnamed = _by_picture(tagger, data.dataset("validation"), device, batch_size)
+    alone, unnamed = _by_picture(tagger, data, device, batch_size), _unnamed(module, data)
     shared = dict(logits)
     for place, name in enumerate(module.names):
-        rows = unnamed[:, place] & (labels[name] >= 0) & (labels[name] < logits[name].shape[1])
+        rows = unnamed[:, place]
         if int(rows.sum()) < FEWEST:
             continue
-        own, added = choose_shares(logits[name][rows], alone[name][rows].double(), labels[name][rows])
+        together, by_picture = logits[name], alone.logits[name]
+        own, added = choose_shares(together[rows], by_picture[rows].double(), alone.labels[name][rows])
         module.shares[:, place] = module.shares.new_tensor([own, added])
-        both = own * logits[name] + added * alone[name]
-        shared[name] = both.where(unnamed[:, place, None], logits[name])
+        shared[name] = (own * together + added * by_picture).where(rows.unsqueeze(1), together)
     return shared
 
 
 def class_words(titles: Sequence[str], spaces: Mapping[str, LabelSpace], ngrams: NgramVocabulary) -> Tensor:
     """`PictureShare.names_class`, from the words of the training titles: these a title is known by."""
-    words = sorted({word for title in titles for word in WORD.findall(title.lower())})
+    read = HashingVectorizer().build_analyzer()  # words, as the n-grams have them
+    words = sorted({word for title in titles for word in read(title)})
     ids = torch.from_numpy(ngrams.word_ids(words))
     table = torch.zeros(len(ngrams), len(spaces))
     for place, space in enumerate(spaces.values()):
@@ -61,24 +61,15 @@ def class_words(titles: Sequence[str], spaces: Mapping[str, LabelSpace], ngrams:
     return table
 
 
-@torch.inference_mode()
-def _by_picture(
-    tagger: Tagger, dataset: CatalogueDataset, device: torch.device, batch_size: int
-) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
-    """Logits by the picture alone and labels of all items, and bool (N, A): which of them have a picture and a title
-    that names no class of which attribute."""
-    tagger = tagger.to(device).eval()
-    share: PictureShare = tagger.picture_share  # type: ignore[assignment]  # the caller has looked
-    logits, labels, unnamed = [], [], []
-    loader = evaluation_loader(dataset, batch_size)
-    for batch in tqdm(loader, desc="by picture", unit="batch", delay=2.0, disable=None, leave=False):
-        here = batch.to(device)
-        logits.append({name: value.float().cpu() for name, value in tagger.by_picture(here).items()})
-        labels.append(batch.labels)
-        has_both = here.has_image & here.has_title
-        unnamed.append((share.unnamed(here.ngram_ids) & has_both.unsqueeze(1)).cpu())
-    return _joined(logits), _joined(labels), torch.cat(unnamed)
+def _by_picture(tagger: Tagger, data: PreparedData, device: torch.device, batch_size: int) -> Answers:
+    """The validation items answered with their titles hidden."""
+    hidden = replace(data.items, titles=TitleEncoder(None, None).encode([None] * len(data.ids)))
+    return collect_answers(tagger, CatalogueDataset(hidden, data.split.validation), device, batch_size)
 
 
-def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+def _unnamed(module: PictureShare, data: PreparedData) -> Tensor:
+    """bool (N, A): which validation items have a picture and a title that names no class of which attribute."""
+    rows = data.split.validation
+    has_both = data.items.titles.there(rows) & (data.items.pictures.row[rows] != NO_ROW)
+    ngram_ids = torch.from_numpy(data.items.titles.ngrams.padded(rows)[0]).to(module.names_class.device)
+    return module.unnamed(ngram_ids).cpu() & torch.from_numpy(has_both).unsqueeze(1)

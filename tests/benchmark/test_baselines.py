@@ -8,11 +8,10 @@ import pytest
 from scipy.sparse import hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
-from tiny import tiny_dataset
+from tiny import tiny_dataset, tiny_prepared
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.benchmark.baselines import fit_baseline, read_items
-from fashionmt.data import Findings, TitleEncoder
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.data.tabular import NumericColumn, TabularEncoder
@@ -29,16 +28,12 @@ def prepared(years: Sequence[str] | None = None) -> PreparedData:
     count, train = len(titles), len(TRAIN) + 2
     items = tiny_dataset(count, side=2).items
     labels = np.array([*LABELS, -1, 4, *[0] * len(TEST)])
-    return PreparedData(
-        items=replace(items, labels={"colour": labels}),
-        ids=[str(i) for i in range(count)],
-        split=Split(np.arange(train), np.array([], dtype=np.int64), np.arange(train, count)),
-        spaces={"colour": LabelSpace("colour", CLASSES, ("Plum",))},
-        titles=TitleEncoder(None, None),
+    return tiny_prepared(
+        replace(items, labels={"colour": labels}),
+        Split(np.arange(train), np.array([], dtype=np.int64), np.arange(train, count)),
+        {"colour": LabelSpace("colour", CLASSES, ("Plum",))},
+        titles,
         tabular=TabularEncoder({"year": NumericColumn((), ())} if years is not None else {}),
-        findings=Findings(),
-        fingerprint="",
-        raw_titles=titles,
         raw_tabular={"year": years} if years is not None else {},
     )
 

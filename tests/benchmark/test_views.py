@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tiny import tiny_dataset
+from tiny import tiny_dataset, tiny_prepared
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.benchmark.predictions import Answered, Tabulator
 from fashionmt.benchmark.views import VIEWS, view_items, view_rows, view_titles, views_of
 from fashionmt.config import SplitConfig
-from fashionmt.data import Findings, TitleEncoder, learn_tokenizer
+from fashionmt.data import TitleEncoder, learn_tokenizer
 from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
-from fashionmt.data.tabular import TabularArrays, TabularEncoder
+from fashionmt.data.tabular import TabularArrays
 
 TITLES = ["Nike Blue Shoe", "navy shirt", "Multi pack", "Red", None, "Blue shoes", "plum hat", "Wallet"]
 COLOURS = {"Blue": 0, "Navy Blue": 1, "Red": 2, "Plum": 3}
@@ -33,17 +33,13 @@ def prepared(titles: Sequence[str | None] = TITLES) -> PreparedData:
         "colour": LabelSpace("colour", ("Blue", "Navy Blue", "Red"), ("Plum",)),
         "kind": LabelSpace("kind", ("Shoes", "Hats and Caps")),
     }
-    return PreparedData(
-        items=replace(items, titles=encoder.encode(titles), labels=labels),
+    return tiny_prepared(
+        replace(items, titles=encoder.encode(titles), labels=labels),
+        Split(np.array([0]), np.array([1]), np.arange(2, len(titles))),
+        spaces,
+        list(titles),
+        encoder,
         ids=[f"i{i}" for i in range(len(titles))],
-        split=Split(np.array([0]), np.array([1]), np.arange(2, len(titles))),
-        spaces=spaces,
-        titles=encoder,
-        tabular=TabularEncoder({}),
-        findings=Findings(),
-        fingerprint="",
-        raw_titles=list(titles),
-        raw_tabular={},
     )
 
 

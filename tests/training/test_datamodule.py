@@ -7,12 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny import tiny_dataset, tiny_spaces
+from tiny import tiny_dataset, tiny_prepared, tiny_spaces
 
-from fashionmt.data import Findings, TitleEncoder
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
-from fashionmt.data.tabular import TabularEncoder
 from fashionmt.training.datamodule import (
     CatalogueDataModule,
     EpochBatchSampler,
@@ -46,20 +44,7 @@ def _data(count: int = 40) -> PreparedData:
     dataset = tiny_dataset(count, side=2)
     draw = np.random.default_rng(0).permutation(count)
     split = Split(np.sort(draw[:23]), np.sort(draw[23:34]), np.sort(draw[34:]))
-    titles = TitleEncoder(None, None)
-    ids = [str(i) for i in range(count)]
-    return PreparedData(
-        dataset.items,
-        ids,
-        split,
-        tiny_spaces(),
-        titles,
-        TabularEncoder({}),
-        Findings(),
-        "",
-        [None] * count,
-        {},
-    )
+    return tiny_prepared(dataset.items, split, tiny_spaces(), [None] * count)
 
 
 # The sampler

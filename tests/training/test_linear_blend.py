@@ -8,13 +8,12 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 from sklearn.svm import LinearSVC
-from tiny import tiny_config, tiny_dataset
+from tiny import tiny_config, tiny_dataset, tiny_prepared
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.data import Findings, NgramVocabulary, TitleEncoder, learn_tokenizer
+from fashionmt.data import NgramVocabulary, TitleEncoder, learn_tokenizer
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
-from fashionmt.data.tabular import TabularEncoder
 from fashionmt.model import Tagger, build_tagger
 from fashionmt.training.evaluation import collect_answers
 from fashionmt.training.linear_blend import ABSENT, blend_linear, choose_shares, fit_linear, title_matrix
@@ -37,17 +36,12 @@ def data() -> PreparedData:
     labels = {"colour": colour.copy(), "kind": kind.copy()}
     labels["colour"][3], labels["colour"][4] = -1, 3
     items = tiny_dataset(60).items
-    return PreparedData(
-        items=replace(items, titles=encoder.encode(titles), labels=labels),
-        ids=[str(i) for i in range(60)],
-        split=Split(np.arange(40), np.arange(40, 60), np.arange(60, 60)),
-        spaces={"colour": LabelSpace("colour", COLOURS, ("Plum",)), "kind": LabelSpace("kind", KINDS)},
-        titles=encoder,
-        tabular=TabularEncoder({}),
-        findings=Findings(),
-        fingerprint="",
-        raw_titles=titles,
-        raw_tabular={},
+    return tiny_prepared(
+        replace(items, titles=encoder.encode(titles), labels=labels),
+        Split(np.arange(40), np.arange(40, 60), np.arange(60, 60)),
+        {"colour": LabelSpace("colour", COLOURS, ("Plum",)), "kind": LabelSpace("kind", KINDS)},
+        titles,
+        encoder,
     )
 
 

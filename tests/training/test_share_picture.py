@@ -6,23 +6,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import one_thread, tiny_config, tiny_dataset
+from tiny import one_thread, tiny_config, tiny_dataset, tiny_prepared
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.config import WidePathConfig
-from fashionmt.data import Findings, NgramVocabulary, TitleEncoder, learn_tokenizer
+from fashionmt.data import NgramVocabulary, TitleEncoder, learn_tokenizer
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
-from fashionmt.data.tabular import TabularEncoder
 from fashionmt.model import Tagger, build_tagger
 from fashionmt.training import picture_share
-from fashionmt.training.evaluation import collect_answers
+from fashionmt.training.evaluation import Answers, collect_answers
 from fashionmt.training.linear_blend import choose_shares
 from fashionmt.training.picture_share import class_words, share_picture
 
 _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
 CPU = torch.device("cpu")
 COLOURS, KINDS = ("Navy Blue", "Grey", "Red"), ("Tshirts", "Shoes")
+SPACES = {"colour": LabelSpace("colour", COLOURS), "kind": LabelSpace("kind", KINDS)}
 COUNT, TRAIN = 120, 40
 
 
@@ -35,17 +35,12 @@ def data() -> PreparedData:
     known = [title for title in titles if title]
     encoder = TitleEncoder(learn_tokenizer(known, 200, 12), NgramVocabulary.learn(known, 2))
     items = tiny_dataset(COUNT).items
-    return PreparedData(
-        items=replace(items, titles=encoder.encode(titles), labels={"colour": colour, "kind": kind}),
-        ids=[str(i) for i in range(COUNT)],
-        split=Split(np.arange(TRAIN), np.arange(TRAIN, COUNT), np.arange(COUNT, COUNT)),
-        spaces={"colour": LabelSpace("colour", COLOURS), "kind": LabelSpace("kind", KINDS)},
-        titles=encoder,
-        tabular=TabularEncoder({}),
-        findings=Findings(),
-        fingerprint="",
-        raw_titles=titles,
-        raw_tabular={},
+    return tiny_prepared(
+        replace(items, titles=encoder.encode(titles), labels={"colour": colour, "kind": kind}),
+        Split(np.arange(TRAIN), np.arange(TRAIN, COUNT), np.arange(COUNT, COUNT)),
+        SPACES,
+        titles,
+        encoder,
     )
 
 
@@ -61,22 +56,22 @@ def tagger(data: PreparedData) -> Tagger:
     return build_tagger(config, classes, data.titles.vocabulary_sizes()).eval()
 
 
-def _answered_by_picture(tagger: Tagger, data: PreparedData) -> None:
-    """Makes the picture's colour the right one, and the answer by all inputs a guess."""
-    right = torch.nn.functional.one_hot(torch.from_numpy(data.items.labels["colour"]), 3) * 2.0
-    rows = iter(torch.from_numpy(data.split.validation).split(7))
-    tagger.by_picture = lambda batch: {  # type: ignore[method-assign]
-        "colour": right[next(rows)],
-        "kind": torch.zeros(len(batch.has_image), 2),
+def _answered_by_picture(data: PreparedData, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the picture's colour the right one, whatever the network says."""
+    labels = {name: torch.from_numpy(column[data.split.validation]) for name, column in data.items.labels.items()}
+    logits = {
+        "colour": torch.nn.functional.one_hot(labels["colour"], 3) * 2.0,
+        "kind": torch.zeros(len(labels["kind"]), 2),
     }
+    told = Answers(logits, labels, torch.zeros(0))
+    monkeypatch.setattr(picture_share, "collect_answers", lambda *_: told)
 
 
 def test_the_words_of_classes_are_known_as_titles_write_them() -> None:
     titles = ["blue NAVY shirt", "Grey shoe", "gray shoes red", "navy blue greyhound", "Grey t-shirt", "Gray red blue"]
     ngrams = NgramVocabulary.learn(titles, 2)
-    spaces = {"colour": LabelSpace("colour", COLOURS), "kind": LabelSpace("kind", KINDS)}
-    table = class_words(titles, spaces, ngrams)
-    named = {name: set(table[:, place].nonzero()[:, 0].tolist()) for place, name in enumerate(spaces)}
+    table = class_words(titles, SPACES, ngrams)
+    named = {name: set(table[:, place].nonzero()[:, 0].tolist()) for place, name in enumerate(SPACES)}
     assert named["colour"] == set(ngrams.word_ids(["navy", "blue", "grey", "gray", "red"]).tolist())
     assert named["kind"] == set()  # "shoe" and "shoes" are in one title each
     assert 0 not in named["colour"]
@@ -88,7 +83,7 @@ def test_the_shares_are_the_likeliest_and_the_sum_is_told(
 ) -> None:
     monkeypatch.setattr(picture_share, "FEWEST", 10)
     before = collect_answers(tagger, data.dataset("validation"), CPU, 7)
-    _answered_by_picture(tagger, data)
+    _answered_by_picture(data, monkeypatch)
     found = share_picture(tagger, data, before.logits, CPU, 7)
     rows = data.split.validation
     has_both = np.array([data.raw_titles[row] is not None for row in rows]) & (data.items.pictures.row[rows] >= 0)
@@ -117,9 +112,11 @@ def test_what_is_told_is_what_the_tagger_answers_then(
         torch.testing.assert_close(found[name], after.logits[name], atol=1e-5, rtol=1e-5)
 
 
-def test_with_too_few_items_a_head_stays_as_it_is(tagger: Tagger, data: PreparedData) -> None:
+def test_with_too_few_items_a_head_stays_as_it_is(
+    tagger: Tagger, data: PreparedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = collect_answers(tagger, data.dataset("validation"), CPU, 7)
-    _answered_by_picture(tagger, data)
+    _answered_by_picture(data, monkeypatch)
     found: dict[str, Any] = share_picture(tagger, data, before.logits, CPU, 7)
     assert all(torch.equal(found[name], before.logits[name]) for name in data.spaces)
     assert tagger.picture_share.shares.tolist() == [[1, 1], [0, 0]]

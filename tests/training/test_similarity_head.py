@@ -8,15 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.decomposition import PCA
-from tiny import one_thread, tiny_dataset, tiny_spaces, tiny_tagger, tiny_titles
+from tiny import one_thread, tiny_dataset, tiny_prepared, tiny_spaces, tiny_tagger, tiny_titles
 from torch import Tensor, nn
 
 from fashionmt.batch import TaggerOutput
 from fashionmt.config import SimilarityConfig
-from fashionmt.data import Findings
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
-from fashionmt.data.tabular import TabularEncoder
 from fashionmt.similarity import head_features, item_vectors
 from fashionmt.training import similarity_head
 from fashionmt.training.item_views import ItemViews, collect_views
@@ -123,18 +121,8 @@ def data() -> PreparedData:
     items = tiny_dataset(40).items
     draw = np.random.default_rng(0)
     labels = {"colour": draw.integers(0, 4, 40), "season": draw.integers(-1, 3, 40)}
-    return PreparedData(
-        items=replace(items, labels=labels),
-        ids=[str(i) for i in range(40)],
-        split=Split(np.arange(30), np.arange(30, 35), np.arange(35, 40)),
-        spaces=tiny_spaces(),
-        titles=tiny_titles(),
-        tabular=TabularEncoder({}),
-        findings=Findings(),
-        fingerprint="",
-        raw_titles=[None] * 40,
-        raw_tabular={},
-    )
+    split = Split(np.arange(30), np.arange(30, 35), np.arange(35, 40))
+    return tiny_prepared(replace(items, labels=labels), split, tiny_spaces(), [None] * 40, tiny_titles())
 
 
 def test_it_is_learned_from_training_rows_alone(data: PreparedData) -> None:
