@@ -75,7 +75,7 @@ def tiny_prepared(
     encoder: TitleEncoder | None = None,
     **changes: Any,
 ) -> PreparedData:
-    """A catalogue of `items`, with their numbers for ids and nothing found in it. `titles`: as they are written; `items`
+    """A catalogue of `items`, their ids their numbers, with nothing found in it. `titles`: as they are written; `items`
     hold them encoded."""
     given: dict[str, Any] = {
         "items": items,
