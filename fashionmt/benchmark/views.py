@@ -21,7 +21,6 @@ import numpy.typing as npt
 
 from fashionmt.data import TitleEncoder
 from fashionmt.data.dataset import ItemArrays
-from fashionmt.data.label_words import label_words, strike
 from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.rows import Rows
@@ -49,8 +48,7 @@ def view_titles(data: PreparedData, view: str) -> Sequence[str | None]:
     if view == "picture":
         return [None] * len(data.ids)
     if view == "struck":
-        words = label_words(name for space in data.spaces.values() for name in space.every_class)
-        return [strike(title, words) for title in data.raw_titles]
+        return data.struck_titles(np.arange(len(data.ids)))
     return data.raw_titles
 
 

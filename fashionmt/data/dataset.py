@@ -118,17 +118,27 @@ def title_tensors(titles: EncodedTitles, rows: Rows) -> OtherTitles:
 class CatalogueDataset(Dataset[Batch]):
     """Some rows of a catalogue. Indexing with a list of positions gives their batch: one gather, no collation."""
 
-    def __init__(self, items: ItemArrays, rows: Rows, variation: TitleVariation | None = None) -> None:
-        """`rows`: which rows of `items`, shape (len(self),). `variation`: how their titles are varied."""
+    def __init__(
+        self,
+        items: ItemArrays,
+        rows: Rows,
+        variation: TitleVariation | None = None,
+        titles: EncodedTitles | None = None,
+    ) -> None:
+        """`rows`: which rows of `items`, shape (len(self),). `variation`: how their titles are varied. `titles`: one of each
+        of `rows`, in that order, shown for its own."""
         self.items = items
         self.rows = rows
         self.variation = variation
+        self.titles = titles
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, positions: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
         rows = self.rows[np.asarray(positions)]
+        if self.titles is not None:
+            return self.items.gather_titled(rows, self.titles, np.asarray(positions))
         if self.variation is None:
             return self.items.gather(rows)
         titles, struck = self.variation.encode(rows)

@@ -15,7 +15,7 @@ from fashionmt.data.catalogue import CatalogueFiles
 from fashionmt.data.dataset import CatalogueDataset, ItemArrays
 from fashionmt.data.findings import Findings
 from fashionmt.data.label_agreement import family_agreement
-from fashionmt.data.label_words import label_words
+from fashionmt.data.label_words import label_words, strike
 from fashionmt.data.labels import learn_label_spaces
 from fashionmt.data.picture_cache import NO_ROW, PictureCache, open_pictures
 from fashionmt.data.rows import Rows
@@ -72,6 +72,15 @@ class PreparedData:
     def dataset(self, part: str) -> CatalogueDataset:
         """`train`, `validation` or `test`."""
         return CatalogueDataset(self.items, self.split.parts()[part])
+
+    def retitled(self, rows: Rows, titles: Sequence[str | None]) -> CatalogueDataset:
+        """The items `rows`, each shown with its own of `titles`, which are in the same order."""
+        return CatalogueDataset(self.items, rows, titles=self.titles.encode(titles))
+
+    def struck_titles(self, rows: Rows) -> list[str | None]:
+        """The titles `rows` less the label words of every attribute; None where nothing is left."""
+        words = label_words(name for space in self.spaces.values() for name in space.every_class)
+        return [strike(self.raw_titles[row], words) for row in rows]
 
     def training_dataset(self, config: TitleVariationConfig, struck: bool = False) -> CatalogueDataset:
         """`train`, its titles varied anew in every batch. `struck`: given with label words struck too."""

@@ -13,7 +13,7 @@ from fashionmt.model.frozen import FrozenPart
 from fashionmt.model.fusion import build_fusion, check_fusion
 from fashionmt.model.image_tower import ImageTower, check_image_tower
 from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities, drop_tabular, views
-from fashionmt.model.picture_share import PictureShare
+from fashionmt.model.silent_titles import SilentTitles
 from fashionmt.model.tabular_tower import TabularTower
 from fashionmt.model.text_tower import TextTower, build_text_tower, rebuild_text_tower
 from fashionmt.model.wide_path import WidePath
@@ -48,8 +48,8 @@ class Tagger(nn.Module):
         self.fusion = build_fusion(sizes, config.fusion)
         self.heads = self.fusion.build_heads(classes)
         self.wide = WidePath(config.wide, ngrams, classes) if config.wide is not None else None
-        shares = config.wide is not None and config.wide.picture_share and image is not None and text is not None
-        self.picture_share = PictureShare(ngrams, classes) if shares else None
+        told = config.wide is not None and config.wide.silent_titles and image is not None and text is not None
+        self.silent_titles = SilentTitles(ngrams, classes) if told else None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -62,12 +62,13 @@ class Tagger(nn.Module):
         if self.training:
             return self._answer(batch, features, self._dropped(present))
         output = self._answer(batch, features, present)
-        if self.picture_share is None:
+        if self.silent_titles is None or self.wide is None:
             return output
         _, by_picture, _ = views(present)
         alone = self._answer(batch, features, by_picture).logits
-        has_both = present["image"] & present["text"]
-        return TaggerOutput(self.picture_share(output.logits, alone, batch.ngram_ids, has_both), output.embedding)
+        wide, has_both = self.wide(batch.ngram_ids, batch.ngram_weights), present["image"] & present["text"]
+        logits = self.silent_titles(output.logits, wide, alone, batch.ngram_ids, has_both)
+        return TaggerOutput(logits, output.embedding)
 
     def training_outputs(self, batch: Batch) -> list[tuple[float, TaggerOutput]]:
         """What a training step learns from: (its share of the loss, answers); the shares sum to 1.

@@ -1,8 +1,9 @@
 """A linear model of the titles, fitted by itself and taken into the wide path.
 
 Trained beside the towers, the wide path learns what they leave; fitted alone, a linear SVM reads words that few titles
-hold better than either. Their logits are added (stacking, Wolpert 1992), in shares chosen for each head on held-out
-items. Both are linear in the same n-grams, so that the sum is again a wide path, and tagging costs nothing more.
+hold better than either. Their logits are added, in shares chosen for each head on held-out items
+(`fashionmt.training.stacking`). Both are linear in the same n-grams, so that the sum is again a wide path, and tagging
+costs nothing more.
 
 N items, F n-gram ids, C classes of an attribute.
 """
@@ -13,8 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
-from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from sklearn.svm import LinearSVC
 from torch import Tensor
@@ -22,14 +21,15 @@ from tqdm import tqdm
 
 from fashionmt.data.prepare import PreparedData
 from fashionmt.model import Tagger
+from fashionmt.training.stacking import choose_shares
 
 Floats = npt.NDArray[np.float64]
 REGULARISATION = 1.0
 """LinearSVC's C: 0.5 is the benchmark's, for features whose squares sum to 2; here they sum to 1."""
 ABSENT = -1.0
 """The margin of a class that no title in training has: that of what an SVM is sure not to be."""
-LARGEST = 10.0
-"""Of a share."""
+AS_IS = (1.0, 0.0)
+"""The shares of a head's own logits and of the margins that leave it as it was trained."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def blend_linear(
         if linear is None:
             continue
         margins = torch.from_numpy(held_out @ linear.weight + _where_titled(held_out) * linear.bias)
-        own, share = choose_shares(logits[name], margins, labels[name])
+        own, share = choose_shares([logits[name], margins], labels[name], AS_IS)
         tagger.wide.absorb(name, own, share * torch.from_numpy(linear.weight), share * torch.from_numpy(linear.bias))
         blended[name] = (own * logits[name] + share * margins).to(logits[name])
     return blended
@@ -92,27 +92,6 @@ def fit_linear(titles: csr_array, labels: npt.NDArray[np.int64], classes: int) -
     weight, bias = np.zeros((titles.shape[1], classes)), np.full(classes, ABSENT)
     weight[:, model.classes_], bias[model.classes_] = coefficients.T, intercept
     return Linear(weight, bias)
-
-
-def choose_shares(logits: Tensor, margins: Tensor, labels: Tensor) -> tuple[float, float]:
-    """What logits (N, C) and margins (N, C) are multiplied by before they are added: the pair, none below 0, that gives
-    the labels (N,) of held-out items the highest likelihood. 1 and 0 where none has a learned label, and where fewer
-    answers would be right than without: likelihood is not what a head is judged by."""
-    learned = (labels >= 0) & (labels < logits.shape[1])
-    if not bool(learned.any()):
-        return 1.0, 0.0
-    both, true = torch.stack([logits[learned].double(), margins[learned]]), labels[learned]
-
-    def loss(shares: Floats) -> tuple[float, Floats]:
-        chosen = torch.from_numpy(shares).requires_grad_()
-        value = F.cross_entropy(torch.einsum("k,knc->nc", chosen, both), true)
-        value.backward()  # type: ignore[no-untyped-call]
-        return float(value.detach()), np.asarray(chosen.grad)
-
-    found = minimize(loss, np.array([1.0, 0.5]), jac=True, method="L-BFGS-B", bounds=[(0.01, LARGEST), (0, LARGEST)])
-    own, share = (float(value) for value in found.x)
-    right = [int((answers.argmax(1) == true).sum()) for answers in (both[0], own * both[0] + share * both[1])]
-    return (own, share) if right[1] >= right[0] else (1.0, 0.0)
 
 
 def _where_titled(titles: csr_array) -> npt.NDArray[np.bool_]:

@@ -43,11 +43,11 @@ from fashionmt.training.logit_adjustment import choose_shifts
 from fashionmt.training.loss import build_loss
 from fashionmt.training.module import MONITOR, TaggerModule
 from fashionmt.training.novelty import fit_novelty
-from fashionmt.training.picture_share import share_picture
 from fashionmt.training.precision import choose_precision
 from fashionmt.training.report import print_data, write_json
 from fashionmt.training.run_folder import RunFolder
 from fashionmt.training.seen_rows import refuse_seen
+from fashionmt.training.silent_titles import share_silent_titles
 from fashionmt.training.similarity_head import learn_similarity
 from fashionmt.training.thresholds import choose_thresholds
 from fashionmt.training.tracking import (
@@ -299,8 +299,8 @@ def evaluate(
     if config.model.wide is not None and config.model.wide.blend:
         blended = blend_linear(module.tagger, data, held_out.logits, held_out.labels)
         held_out = replace(held_out, logits=blended)
-    if module.tagger.picture_share is not None:
-        shared = share_picture(module.tagger, data, held_out.logits, device, batch_size)
+    if module.tagger.silent_titles is not None:
+        shared = share_silent_titles(module.tagger, data, held_out.logits, device, batch_size)
         held_out = replace(held_out, logits=shared)
     shifts = choose_shifts(held_out.logits, held_out.labels, class_counts(data)) if config.loss.post_hoc else {}
     decoder = fit_decoder(held_out.logits, held_out.labels, taxonomy_of(config.data, data), shifts)

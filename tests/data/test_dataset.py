@@ -180,6 +180,20 @@ def test_a_batch_without_struck_titles_says_so(items: ItemArrays) -> None:
         CatalogueDataset(items, np.arange(3))[[0]].with_struck_titles()
 
 
+def test_other_titles_are_shown_for_the_items_own(items: ItemArrays) -> None:
+    encoder = TitleEncoder(learn_tokenizer(["red shoe", "blue shoe"] * 4, 100, 8), NgramVocabulary.learn(["red"], 1))
+    rows, shown = np.array([3, 4, 7]), ["shoe", None, "red shoe"]
+    batch = CatalogueDataset(items, rows, titles=encoder.encode(shown))[[2, 0, 1]]
+    plain = CatalogueDataset(items, rows)[[2, 0, 1]]
+    assert torch.equal(batch.pixels, plain.pixels)
+    assert all(torch.equal(batch.labels[name], plain.labels[name]) for name in plain.labels)
+    assert batch.has_title.tolist() == [True, True, False]
+    for place, title in enumerate(["red shoe", "shoe"]):
+        tokens = batch.token_ids[place][batch.token_mask[place]]
+        assert tokens.tolist() == encoder.encode([title]).tokens.ids[0].tolist()
+    assert (batch.ngram_weights.sum(1) > 0).tolist() == [True, False, False]
+
+
 # Features of frozen towers
 
 

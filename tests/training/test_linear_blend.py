@@ -16,7 +16,8 @@ from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.model import Tagger, build_tagger
 from fashionmt.training.evaluation import collect_answers
-from fashionmt.training.linear_blend import ABSENT, blend_linear, choose_shares, fit_linear, title_matrix
+from fashionmt.training.linear_blend import ABSENT, AS_IS, blend_linear, fit_linear, title_matrix
+from fashionmt.training.stacking import choose_shares
 
 CPU = torch.device("cpu")
 COLOURS, KINDS = ("Blue", "Grey", "Red"), ("Shirt", "Shoe")
@@ -82,7 +83,8 @@ def test_the_tagger_answers_with_the_weighted_sum(data: PreparedData) -> None:
     assert 0 < titled.sum() < 20
     for name in data.spaces:
         margins = reference(data, name)(data.split.validation) * titled[:, None]
-        own, share = choose_shares(before.logits[name], torch.from_numpy(margins), before.labels[name])
+        answers = [before.logits[name], torch.from_numpy(margins)]
+        own, share = choose_shares(answers, before.labels[name], AS_IS)
         expected = own * before.logits[name] + share * torch.from_numpy(margins)
         assert share > 0.1
         torch.testing.assert_close(blended[name], after.logits[name], atol=1e-4, rtol=1e-4)
@@ -109,25 +111,6 @@ def test_a_class_that_no_title_has_is_unlikely_and_one_class_alone_is_no_model()
     assert (linear.weight[:, 1] == 0).all()
     assert linear.bias[1] == ABSENT
     assert fit_linear(titles, np.array([1, 1, 1, -1, 5, 1]), 3) is None
-
-
-def test_shares_are_those_that_the_labels_were_drawn_with() -> None:
-    draw = torch.Generator().manual_seed(0)
-    logits, margins = (torch.randn(20_000, 4, generator=draw, dtype=torch.float64) for _ in range(2))
-    labels = torch.multinomial((1.5 * logits + 0.7 * margins).softmax(1), 1, generator=draw).squeeze(1)
-    labels[:50] = -1
-    labels[50:99] = 4
-    assert choose_shares(logits, margins, labels) == pytest.approx((1.5, 0.7), abs=0.07)
-    assert choose_shares(logits, -margins, labels)[1] == 0.0
-    assert choose_shares(logits, margins, torch.full((20_000,), -1)) == (1.0, 0.0)
-
-
-def test_a_likelier_blend_that_answers_worse_is_left_out() -> None:
-    labels = torch.zeros(100, dtype=torch.int64)
-    logits = torch.tensor([[0.01, 0.0]]).repeat(100, 1)
-    margins = torch.tensor([[5.0, -5.0]] * 95 + [[-1.0, 1.0]] * 5).double()
-    assert choose_shares(logits, margins, labels) == (1.0, 0.0)
-    assert choose_shares(logits, margins.abs() * margins[0].sign(), labels)[1] > 0
 
 
 def test_a_tagger_without_a_wide_path_has_nothing_to_take_it_into(data: PreparedData) -> None:
