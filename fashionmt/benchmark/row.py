@@ -31,8 +31,9 @@ from fashionmt.errors import ExitCode, RowFailedError, UserError
 from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
 from fashionmt.training import run_training, settle
 from fashionmt.training.evaluation import collect_answers
+from fashionmt.training.fitting import device_of
+from fashionmt.training.loading import keep_data_report, load_data
 from fashionmt.training.report import write_json
-from fashionmt.training.run import device_of, keep_data_report, load_data
 
 SAME_RESULT = {
     "benchmark": ("row", "system", "reference", "folder", "without", "named", "together", "draws"),

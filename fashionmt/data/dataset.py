@@ -125,8 +125,8 @@ class CatalogueDataset(Dataset[Batch]):
         variation: TitleVariation | None = None,
         titles: EncodedTitles | None = None,
     ) -> None:
-        """`rows`: which rows of `items`, shape (len(self),). `variation`: how their titles are varied. `titles`: what is
-        shown for their own, one a row in that order."""
+        """`rows`: which rows of `items`, shape (len(self),). `variation`: how their titles are varied. `titles`: what
+        is shown for their own, one a row in that order."""
         self.items = items
         self.rows = rows
         self.variation = variation

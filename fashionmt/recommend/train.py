@@ -35,8 +35,8 @@ from fashionmt.recommend.source import Source, open_source, write_synthetic
 from fashionmt.recommend.split import TimeSplit, before, choose_cuts, targets_between
 from fashionmt.recommend.trends import RECENT_WEEKS, WEEK, trends_at
 from fashionmt.storage import publish
+from fashionmt.training.fitting import build_trainer, fit
 from fashionmt.training.report import write_json
-from fashionmt.training.run import build_trainer, fit
 from fashionmt.training.run_folder import RunFolder
 from fashionmt.training.tracking import Watch, tracked
 

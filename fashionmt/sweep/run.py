@@ -21,8 +21,8 @@ from fashionmt.sweep.objective import check_logged, objective_values, weighted_s
 from fashionmt.sweep.outcome import Outcome, State
 from fashionmt.training import PrunedError, run_pretraining, run_training, settle
 from fashionmt.training.contrastive import MONITOR as PRETRAINING_MONITOR
+from fashionmt.training.loading import load_data
 from fashionmt.training.module import MONITOR
-from fashionmt.training.run import load_data
 from fashionmt.training.tracking import ResultLogger
 
 NO_NAME = ("experiment=", "logger", "sweep=")

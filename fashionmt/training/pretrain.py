@@ -17,10 +17,12 @@ from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.errors import UserError
 from fashionmt.model import build_two_towers, save_towers
+from fashionmt.training.concluding import provenance
 from fashionmt.training.contrastive import MONITOR, ContrastModule, score_towers
 from fashionmt.training.datamodule import CatalogueDataModule
+from fashionmt.training.fitting import build_trainer, fit
+from fashionmt.training.loading import keep_data_report, load_data
 from fashionmt.training.report import write_json
-from fashionmt.training.run import build_trainer, fit, keep_data_report, load_data, provenance
 from fashionmt.training.run_folder import RunFolder
 from fashionmt.training.tracking import Watch, tracked
 

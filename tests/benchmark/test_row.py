@@ -18,8 +18,8 @@ from fashionmt.config import TrainConfig
 from fashionmt.errors import ExitCode, RowFailedError, UserError
 from fashionmt.hydra_bridge import to_yaml
 from fashionmt.paths import conf_dir
+from fashionmt.training.loading import load_data
 from fashionmt.training.module import TaggerModule
-from fashionmt.training.run import load_data
 from tests.conftest import OF_LIGHTNING
 
 pytestmark = [

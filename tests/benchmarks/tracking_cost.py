@@ -28,7 +28,9 @@ from fashionmt.data.prepare import PreparedData
 from fashionmt.hydra_bridge import build_loggers
 from fashionmt.sweep.job import jobs_in
 from fashionmt.training import RunFolder
-from fashionmt.training.run import build_batches, build_module, build_trainer, fit, load_data
+from fashionmt.training.fitting import build_trainer, fit
+from fashionmt.training.loading import load_data
+from fashionmt.training.run import build_batches, build_module
 
 QUICK = ["model=text_only", "trainer.max_epochs=2", "trainer.precision=32-true", "report=false", "limit_items=300"]
 

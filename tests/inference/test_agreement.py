@@ -17,7 +17,7 @@ from fashionmt.hydra_bridge import from_yaml
 from fashionmt.inference import Item, ItemTags, TaggingEngine
 from fashionmt.paths import cache_dir
 from fashionmt.training.evaluation import Answers, collect_answers, score
-from fashionmt.training.run import load_data, taxonomy_of
+from fashionmt.training.loading import load_data, taxonomy_of
 
 
 @pytest.fixture(scope="module")

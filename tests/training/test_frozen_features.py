@@ -17,8 +17,8 @@ from fashionmt.hydra_bridge import to_yaml
 from fashionmt.model.image_tower import ImageTower
 from fashionmt.training import RunFolder, run_training
 from fashionmt.training.frozen_features import distinct
+from fashionmt.training.loading import load_data
 from fashionmt.training.module import TaggerModule
-from fashionmt.training.run import load_data
 from tests.conftest import OF_LIGHTNING
 
 pytestmark = [

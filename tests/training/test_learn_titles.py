@@ -5,7 +5,7 @@ from tiny import tiny_config
 
 from fashionmt.config import ModelConfig, TextTowerConfig, WidePathConfig
 from fashionmt.data import NgramVocabulary
-from fashionmt.training.run import _learn_titles
+from fashionmt.training.loading import _learn_titles
 
 TITLES = ("red shirt", "red shoe", "red shoe", "blue shoe")
 

@@ -24,9 +24,9 @@ from fashionmt.config import (
 from fashionmt.config import TrainerConfig as Trainer
 from fashionmt.training.balancing import LEARNING_RATE
 from fashionmt.training.datamodule import EpochBatchSampler, ResumableLoader, evaluation_loader
+from fashionmt.training.fitting import build_trainer, fit
 from fashionmt.training.loss import build_loss
 from fashionmt.training.module import MONITOR, TaggerModule
-from fashionmt.training.run import build_trainer, fit
 from fashionmt.training.run_folder import RunFolder
 
 pytestmark = [

@@ -20,8 +20,9 @@ from fashionmt.inference import Item, load_bundle
 from fashionmt.model import read_towers
 from fashionmt.training import RunFolder, run_pretraining, run_training
 from fashionmt.training.contrastive import ContrastModule
+from fashionmt.training.loading import load_data
 from fashionmt.training.pretrain import only_pairs
-from fashionmt.training.run import build_module, load_data
+from fashionmt.training.run import build_module
 from tests.conftest import OF_LIGHTNING
 
 pytestmark = [

@@ -21,8 +21,8 @@ from fashionmt.errors import UserError
 from fashionmt.hydra_bridge import from_yaml, to_yaml
 from fashionmt.inference import Item, load_bundle
 from fashionmt.training import RunFolder, run_training
+from fashionmt.training.loading import load_data
 from fashionmt.training.module import TaggerModule
-from fashionmt.training.run import load_data
 from tests.conftest import OF_LIGHTNING, SMALL, TOP
 
 pytestmark = [

@@ -29,7 +29,9 @@ from fashionmt.data.sample import sample_catalogue
 from fashionmt.inference import load_bundle
 from fashionmt.paths import cache_dir
 from fashionmt.training import RunFolder
-from fashionmt.training.run import device_of, evaluate, load_data
+from fashionmt.training.concluding import evaluate
+from fashionmt.training.fitting import device_of
+from fashionmt.training.loading import load_data
 
 FEW = 0.01
 """The share of rows for each of validation and test: the others train on all."""

@@ -13,8 +13,9 @@ from fashionmt.config import TrainConfig
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.vary_pictures import vary_pictures
 from fashionmt.training.datamodule import EpochBatchSampler
+from fashionmt.training.fitting import device_of
 from fashionmt.training.module import TaggerModule
-from fashionmt.training.run import build_batches, build_module, device_of
+from fashionmt.training.run import build_batches, build_module
 
 
 class BareSteps:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from fashionmt.errors import UserError
 from fashionmt.training.compiling import check_compiler
-from fashionmt.training.run import device_of
+from fashionmt.training.fitting import device_of
 from speed_parts.bare_step import BareSteps, training_batches
 from speed_parts.settings import Settings
 from speed_parts.turns import Figure, in_turns, ratio, seconds

@@ -13,7 +13,7 @@ from fashionmt.data.sample import sample_catalogue
 from fashionmt.hydra_bridge import VERSION_BASE, register_resolvers, register_schemas, to_dataclass
 from fashionmt.paths import cache_dir, conf_dir
 from fashionmt.training import RunFolder, run_training, settle
-from fashionmt.training.run import load_data
+from fashionmt.training.loading import load_data
 
 TOP = Path(__file__).resolve().parents[3]
 PUBLIC = "data=fashion_products"

@@ -19,7 +19,9 @@ from pytorch_lightning.callbacks import Callback
 from tagging_memory import SMALL
 
 from fashionmt.training import RunFolder, settle
-from fashionmt.training.run import build_batches, build_module, build_trainer, fit, load_data
+from fashionmt.training.fitting import build_trainer, fit
+from fashionmt.training.loading import load_data
+from fashionmt.training.run import build_batches, build_module
 from speed_parts.processes import memory
 from speed_parts.settings import PUBLIC, composed
 

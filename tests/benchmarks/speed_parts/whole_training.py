@@ -11,8 +11,9 @@ from fashionmt.config import TrainConfig
 from fashionmt.data.prepare import PreparedData
 from fashionmt.hydra_bridge import build_loggers
 from fashionmt.training import RunFolder
+from fashionmt.training.fitting import build_trainer, device_of, fit
 from fashionmt.training.module import TaggerModule
-from fashionmt.training.run import build_batches, build_module, build_trainer, device_of, fit
+from fashionmt.training.run import build_batches, build_module
 from speed_parts.bare_step import wait_for
 
 
