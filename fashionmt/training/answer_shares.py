@@ -78,7 +78,7 @@ def share_answers(
         }
         for situation, shares in chosen.items():
             module.shares[situation, :, place] = module.shares.new_tensor(shares)
-    shared: dict[str, Tensor] = module.cpu()(whole.logits, whole.wide, pictures.logits, whole.situations)
+    shared = module.cpu()(whole.logits, whole.wide, pictures.logits, whole.situations)
     module.to(device)
     return shared
 
