@@ -57,4 +57,7 @@ def view_items(data: PreparedData, view: str, encoder: TitleEncoder) -> ItemArra
     items = replace(data.items, titles=encoder.encode(view_titles(data, view)))
     if view in ("picture", "title"):
         items = replace(items, tabular=replace(items.tabular, there=np.zeros_like(items.tabular.there)))
-    return items.without_pictures() if view == "title" else items
+    if view != "title":
+        return items
+    hidden = np.full_like(data.items.pictures.row, NO_ROW)
+    return replace(items, pictures=replace(items.pictures, row=hidden))

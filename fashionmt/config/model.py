@@ -116,10 +116,9 @@ class WidePathConfig:
     blend: bool = False
     """Whether a linear SVM of the same n-grams, fitted by itself, is added after training, in shares chosen on
     validation."""
-    answer_shares: bool = False
-    """Whether towers, this path and what the picture says alone have shares of their own, chosen after training on
-    validation, where a title names no class of an attribute and where an item has a title or a picture alone. Of a
-    model of both."""
+    silent_titles: bool = False
+    """Whether, where a title names no class of an attribute, the towers, this path and what the picture says alone
+    count in shares of their own, chosen after training on validation. Of a model of both."""
 
     def __post_init__(self) -> None:
         check_range("model.wide.min_count", self.min_count, 1, 1e9)

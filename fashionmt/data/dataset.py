@@ -55,10 +55,6 @@ class ItemArrays:
             labels={name: mapped(column, folder) for name, column in self.labels.items()},
         )
 
-    def without_pictures(self) -> "ItemArrays":
-        """The same items as if none had a picture."""
-        return replace(self, pictures=replace(self.pictures, row=np.full_like(self.pictures.row, NO_ROW)))
-
     def gather(self, rows: npt.NDArray[np.int64]) -> Batch:
         """The items `rows`, in that order, as a batch; titles padded to the longest of them."""
         batch = self.gather_titled(rows, self.titles, rows)

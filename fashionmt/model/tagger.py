@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from fashionmt.batch import Batch, TaggerOutput
 from fashionmt.config import ModelConfig
 from fashionmt.errors import UserError
-from fashionmt.model.answer_shares import AnswerShares
 from fashionmt.model.clip_towers import ClipTower, build_clip_towers, check_clip, rebuild_clip_towers
 from fashionmt.model.frozen import FrozenPart
 from fashionmt.model.fusion import build_fusion, check_fusion
 from fashionmt.model.image_tower import ImageTower, check_image_tower
 from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities, drop_tabular, views
+from fashionmt.model.silent_titles import SilentTitles
 from fashionmt.model.tabular_tower import TabularTower
 from fashionmt.model.text_tower import TextTower, build_text_tower, rebuild_text_tower
 from fashionmt.model.wide_path import WidePath
@@ -48,8 +48,8 @@ class Tagger(nn.Module):
         self.fusion = build_fusion(sizes, config.fusion)
         self.heads = self.fusion.build_heads(classes)
         self.wide = WidePath(config.wide, ngrams, classes) if config.wide is not None else None
-        shared = config.wide is not None and config.wide.answer_shares and image is not None and text is not None
-        self.answer_shares = AnswerShares(ngrams, classes) if shared else None
+        told = config.wide is not None and config.wide.silent_titles and image is not None and text is not None
+        self.silent_titles = SilentTitles(ngrams, classes) if told else None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -62,13 +62,13 @@ class Tagger(nn.Module):
         if self.training:
             return self._answer(batch, features, self._dropped(present))
         output = self._answer(batch, features, present)
-        if self.answer_shares is None or self.wide is None:
+        if self.silent_titles is None or self.wide is None:
             return output
         _, by_picture, _ = views(present)
         alone = self._answer(batch, features, by_picture).logits
-        wide = self.wide(batch.ngram_ids, batch.ngram_weights * present["text"].unsqueeze(1))
-        situations = self.answer_shares.situations(batch.ngram_ids, present["image"], present["text"])
-        return TaggerOutput(self.answer_shares(output.logits, wide, alone, situations), output.embedding)
+        wide, has_both = self.wide(batch.ngram_ids, batch.ngram_weights), present["image"] & present["text"]
+        logits = self.silent_titles(output.logits, wide, alone, batch.ngram_ids, has_both)
+        return TaggerOutput(logits, output.embedding)
 
     def training_outputs(self, batch: Batch) -> list[tuple[float, TaggerOutput]]:
         """What a training step learns from: (its share of the loss, answers); the shares sum to 1.

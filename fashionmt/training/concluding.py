@@ -12,7 +12,6 @@ from fashionmt.config import TrainConfig
 from fashionmt.data import ColumnMap
 from fashionmt.data.prepare import PreparedData
 from fashionmt.model import Tagger
-from fashionmt.training.answer_shares import share_answers
 from fashionmt.training.calibration import fit_decoder
 from fashionmt.training.class_counts import class_counts
 from fashionmt.training.evaluation import Answers, collect_answers, score
@@ -21,6 +20,7 @@ from fashionmt.training.loading import taxonomy_of
 from fashionmt.training.logit_adjustment import choose_shifts
 from fashionmt.training.module import TaggerModule
 from fashionmt.training.novelty import fit_novelty
+from fashionmt.training.silent_titles import share_silent_titles
 from fashionmt.training.similarity_head import learn_similarity
 from fashionmt.training.thresholds import choose_thresholds
 
@@ -90,6 +90,7 @@ def _add_answers(tagger: Tagger, data: PreparedData, device: torch.device, batch
     held_out = collect_answers(tagger, data.dataset("validation"), device, batch_size)
     if tagger.config.wide is not None and tagger.config.wide.blend:
         held_out = replace(held_out, logits=blend_linear(tagger, data, held_out.logits, held_out.labels))
-    if tagger.answer_shares is not None:
-        held_out = replace(held_out, logits=share_answers(tagger, data, held_out.logits, device, batch_size))
+    if tagger.silent_titles is not None:
+        shared = share_silent_titles(tagger, data, held_out.logits, device, batch_size)
+        held_out = replace(held_out, logits=shared)
     return held_out

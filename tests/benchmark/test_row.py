@@ -40,7 +40,7 @@ ABLATIONS = [name for name in ROWS if name.startswith("ablation_")]
 CHOICES = {
     "ablation_no_wide": [".model.wide"],
     "ablation_no_blend": [".model.wide.blend"],
-    "ablation_no_answer_shares": [".model.wide.answer_shares"],
+    "ablation_no_silent_titles": [".model.wide.silent_titles"],
     "ablation_picture_side": [".model.text", ".model.wide", ".model.struck_weight"],
     "ablation_title_side": [".model.image"],
     "ablation_views_dropped": [".model.views"],

@@ -27,16 +27,16 @@ MODELS = {
     "n-grams": replace(tiny_config(image=False), text=TextTowerConfig(kind="ngram", hidden_size=16)),
 }
 MODELS["wide, with colours"].image = ImageTowerConfig(colour_statistics=True)
-MODELS["wide, with colours"].wide = WidePathConfig(answer_shares=True)
+MODELS["wide, with colours"].wide = WidePathConfig(silent_titles=True)
 RUNTIMES = [name for name in ("onnx", "openvino") if has_runtime(name)]
 
 
 def a_tagger(name: str) -> Tagger:
     config: ModelConfig = MODELS[name]
     tagger = tiny_tagger(config, columns=COLUMNS if "columns" in name else NO_COLUMNS)
-    if tagger.answer_shares is not None:
-        tagger.answer_shares.names_class[1::3] = 1.0
-        tagger.answer_shares.shares[:] = torch.arange(18).view(3, 3, 2) / 9
+    if tagger.silent_titles is not None:
+        tagger.silent_titles.names_class[1::3] = 1.0
+        tagger.silent_titles.shares[:] = torch.tensor([[0.5, 0.75], [1.5, 0.25], [2.0, 0.5]])
     return tagger
 
 

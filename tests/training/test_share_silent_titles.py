@@ -1,4 +1,4 @@
-"""Shares of an answer's parts: known words, held-out items shown as the shares are for, and the sum told."""
+"""What counts where the title names no class: known words, shares from held-out items shown twice, the sum told."""
 
 from dataclasses import replace
 
@@ -13,10 +13,10 @@ from fashionmt.data import CatalogueDataset, NgramVocabulary, TitleEncoder, lear
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.model import Tagger, build_tagger
-from fashionmt.model.answer_shares import AS_IS
-from fashionmt.training import answer_shares
-from fashionmt.training.answer_shares import class_words, share_answers
+from fashionmt.model.silent_titles import AS_IS
+from fashionmt.training import silent_titles
 from fashionmt.training.evaluation import collect_answers
+from fashionmt.training.silent_titles import class_words, share_silent_titles
 from fashionmt.training.stacking import choose_shares
 
 _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
@@ -52,7 +52,7 @@ def _title(number: int, colour: str, kind: str) -> str:
 def tagger(data: PreparedData) -> Tagger:
     """Its wide path knows something; the shares are of what it says."""
     torch.manual_seed(0)
-    config = replace(tiny_config(), wide=WidePathConfig(answer_shares=True))
+    config = replace(tiny_config(), wide=WidePathConfig(silent_titles=True))
     classes = {name: len(space) for name, space in data.spaces.items()}
     made = build_tagger(config, classes, data.titles.vocabulary_sizes()).eval()
     assert made.wide is not None
@@ -77,106 +77,76 @@ def test_the_words_of_classes_are_known_as_titles_write_them() -> None:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer_shares, "FEWEST", 10)
-
-
-def parts(tagger: Tagger, dataset: CatalogueDataset) -> tuple[torch.Tensor, torch.Tensor]:
-    """What towers and wide path say of the colour."""
-    batch = dataset[np.arange(len(dataset))]
-    assert tagger.wide is not None
-    wide = tagger.wide(batch.ngram_ids, batch.ngram_weights)["colour"].detach()
-    return answers(tagger, dataset)["colour"] - wide, wide
-
-
-def drawn(logits: torch.Tensor) -> torch.Tensor:
-    draw = torch.Generator().manual_seed(0)
-    return torch.multinomial(logits.softmax(1), 1, generator=draw).squeeze(1)
+    monkeypatch.setattr(silent_titles, "FEWEST", 10)
 
 
 @pytest.mark.usefixtures("few")
 def test_the_shares_are_the_likeliest_of_silent_and_of_struck_titles(tagger: Tagger, data: PreparedData) -> None:
     rows = data.split.validation
     struck = data.retitled(rows, data.struck_titles(rows))
-    alone = answers(tagger, data.retitled(rows, [None] * len(rows)))["colour"]
-    kinds = [torch.stack([*parts(tagger, dataset), alone]) for dataset in (data.dataset("validation"), struck)]
-    has_title = np.array([data.raw_titles[row] is not None for row in rows])
-    has_both = has_title & (data.items.pictures.row[rows] >= 0)
+    assert tagger.wide is not None
+    parts = []
+    for dataset in (data.dataset("validation"), struck):
+        batch = dataset[np.arange(len(rows))]
+        wide = tagger.wide(batch.ngram_ids, batch.ngram_weights)["colour"].detach()
+        alone = answers(tagger, data.retitled(rows, [None] * len(rows)))["colour"]
+        parts.append(torch.stack([answers(tagger, dataset)["colour"] - wide, wide, alone]))
+    has_both = np.array([data.raw_titles[row] is not None for row in rows]) & (data.items.pictures.row[rows] >= 0)
     silent = [torch.from_numpy(has_both & (rows % 2 == 0)), torch.from_numpy(has_both)]
     counts = [int(which.sum()) for which in silent]
     assert 10 < counts[0] < counts[1] < len(rows)
 
-    labels = drawn((torch.tensor([3.0, 1.0, 5.0])[:, None, None] * kinds[0]).sum(0))
+    draw = torch.Generator().manual_seed(0)
+    likely = (torch.tensor([3.0, 1.0, 5.0])[:, None, None] * parts[0]).sum(0).softmax(1)
+    labels = torch.multinomial(likely, 1, generator=draw).squeeze(1)
     data.items.labels["colour"][rows] = labels
     before = answers(tagger, data.dataset("validation"))
-    found = share_answers(tagger, data, before, CPU, 7)
+    found = share_silent_titles(tagger, data, before, CPU, 7)
 
     expected = choose_shares(
-        list(torch.cat([kind[:, which] for kind, which in zip(kinds, silent, strict=True)], dim=1)),
+        list(torch.cat([part[:, which] for part, which in zip(parts, silent, strict=True)], dim=1)),
         torch.cat([labels[which] for which in silent]),
         AS_IS,
         torch.cat([torch.full((count,), 1 / count) for count in counts]),
     )
     assert min(expected) > 0.1
-    assert tagger.answer_shares is not None
-    assert tagger.answer_shares.shares[0, :, 0].tolist() == pytest.approx(expected, abs=1e-4)
-    told = torch.einsum("k,knc->nc", tagger.answer_shares.shares[0, :, 0], kinds[0])
-    torch.testing.assert_close(found["colour"][silent[0]], told[silent[0]])
-    named = torch.from_numpy(has_both & (rows % 2 == 1))
-    assert torch.equal(found["colour"][named], before["colour"][named])
+    assert tagger.silent_titles is not None
+    assert tagger.silent_titles.shares[:, 0].tolist() == pytest.approx(expected, abs=1e-4)
+    told = torch.einsum("k,knc->nc", tagger.silent_titles.shares[:, 0], parts[0])
+    torch.testing.assert_close(found["colour"], told.where(silent[0][:, None], before["colour"]))
 
 
 @pytest.mark.usefixtures("few")
-def test_the_shares_of_one_input_alone_are_the_likeliest_where_the_other_is_hidden(
-    tagger: Tagger, data: PreparedData
-) -> None:
-    rows = data.split.validation
-    towers, wide = parts(tagger, CatalogueDataset(data.items.without_pictures(), rows))
-    picture = answers(tagger, data.retitled(rows, [None] * len(rows)))["colour"]
-    has_title = torch.tensor([data.raw_titles[row] is not None for row in rows])
-    has_picture = torch.from_numpy(data.items.pictures.row[rows] >= 0)
-    labels = drawn(3 * towers + 2 * wide + 4 * picture)
-    data.items.labels["colour"][rows] = labels
-    share_answers(tagger, data, answers(tagger, data.dataset("validation")), CPU, 7)
-
-    of_titles = choose_shares([towers[has_title], wide[has_title]], labels[has_title], (1.0, 1.0))
-    of_pictures = choose_shares([picture[has_picture]], labels[has_picture], (1.0,))
-    assert min(*of_titles, *of_pictures) > 0.1
-    assert tagger.answer_shares is not None
-    shares = tagger.answer_shares.shares[:, :, 0].tolist()
-    assert shares[1] == pytest.approx([*of_titles, 0], abs=1e-4)
-    assert shares[2] == pytest.approx([*of_pictures, 1, 0], abs=1e-4)
-
-
-@pytest.mark.usefixtures("few")
-def test_titles_that_all_name_a_class_have_no_shares_of_their_own(tagger: Tagger, data: PreparedData) -> None:
-    share_answers(tagger, data, answers(tagger, data.dataset("validation")), CPU, 7)
-    assert tagger.answer_shares is not None
-    assert tuple(tagger.answer_shares.shares[0, :, 1].tolist()) == AS_IS
+def test_a_head_that_every_title_names_stays_as_it_is(tagger: Tagger, data: PreparedData) -> None:
+    before = answers(tagger, data.dataset("validation"))
+    found = share_silent_titles(tagger, data, before, CPU, 7)
+    assert torch.equal(found["kind"], before["kind"])
+    assert tagger.silent_titles is not None
+    assert tuple(tagger.silent_titles.shares[:, 1].tolist()) == AS_IS
 
 
 @pytest.mark.usefixtures("few")
 def test_what_is_told_is_what_the_tagger_answers_then(
     tagger: Tagger, data: PreparedData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answer_shares, "choose_shares", lambda parts, *_: (0.5, 0.25, 3.0)[: len(parts)])
+    monkeypatch.setattr(silent_titles, "choose_shares", lambda *_: (0.5, 0.25, 3.0))
     before = answers(tagger, data.dataset("validation"))
-    found = share_answers(tagger, data, before, CPU, 7)
+    found = share_silent_titles(tagger, data, before, CPU, 7)
     after = answers(tagger, data.dataset("validation"))
+    assert not torch.allclose(before["colour"], after["colour"])
     for name in data.spaces:
-        assert not torch.allclose(before[name], after[name])
         torch.testing.assert_close(found[name], after[name], atol=1e-5, rtol=1e-5)
 
 
 def test_with_too_few_items_a_head_stays_as_it_is(tagger: Tagger, data: PreparedData) -> None:
     before = answers(tagger, data.dataset("validation"))
-    found = share_answers(tagger, data, before, CPU, 7)
-    for name in data.spaces:
-        torch.testing.assert_close(found[name], before[name])
-    assert tagger.answer_shares is not None
-    assert tagger.answer_shares.shares.tolist() == [[[1, 1], [1, 1], [0, 0]]] * 3
+    found = share_silent_titles(tagger, data, before, CPU, 7)
+    assert all(torch.equal(found[name], before[name]) for name in data.spaces)
+    assert tagger.silent_titles is not None
+    assert tagger.silent_titles.shares.tolist() == [[1, 1], [1, 1], [0, 0]]
 
 
-def test_a_tagger_without_shares_is_refused(data: PreparedData) -> None:
+def test_a_tagger_that_does_not_tell_them_is_refused(data: PreparedData) -> None:
     plain = build_tagger(tiny_config(wide=True), {"colour": 3, "kind": 2}, data.titles.vocabulary_sizes())
-    with pytest.raises(ValueError, match="no shares"):
-        share_answers(plain, data, {}, CPU, 7)
+    with pytest.raises(ValueError, match="silent titles"):
+        share_silent_titles(plain, data, {}, CPU, 7)
