@@ -2,7 +2,7 @@
 
 A held-out item whose title is silent about an attribute is shown as it is, and each held-out item with the words of all
 labels struck from its title: catalogues whose titles say less than these are what the shares are for as well. The one
-kind counts as much as the other.
+kind counts as much as the other, unless there are few of it.
 
 N items, A attributes, C classes of an attribute.
 """
@@ -27,7 +27,8 @@ from fashionmt.training.evaluation import collect_answers
 from fashionmt.training.stacking import choose_shares
 
 FEWEST = 100
-"""Items of either kind below which a head stays as it is: three shares are chosen."""
+"""Items of both kinds below which a head stays as it is, and of one kind below which it counts for less than the other:
+three shares are chosen."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _choose(
 ) -> tuple[float, ...]:
     """The shares of one head. `silent`: of each kind, bool (N,)."""
     counts = [int(rows.sum()) for rows in silent]
-    if min(counts) < FEWEST:
+    if sum(counts) < FEWEST:
         return AS_IS
     pairs = list(zip(kinds, silent, strict=True))
     answers = [
@@ -98,7 +99,7 @@ def _choose(
         torch.cat([kind.wide[name][rows] for kind, rows in pairs]),
         torch.cat([alone[rows] for rows in silent]),
     ]
-    weights = torch.cat([torch.full((count,), 1 / count) for count in counts])
+    weights = torch.cat([torch.full((count,), 1 / max(count, FEWEST)) for count in counts])
     return choose_shares(answers, torch.cat([labels[rows] for rows in silent]), AS_IS, weights)
 
 

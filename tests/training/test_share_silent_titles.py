@@ -80,8 +80,11 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(silent_titles, "FEWEST", 10)
 
 
-@pytest.mark.usefixtures("few")
-def test_the_shares_are_the_likeliest_of_silent_and_of_struck_titles(tagger: Tagger, data: PreparedData) -> None:
+@pytest.mark.parametrize("fewest", [10, 40])  # of silent titles there are less
+def test_the_shares_are_the_likeliest_of_silent_and_of_struck_titles(
+    tagger: Tagger, data: PreparedData, monkeypatch: pytest.MonkeyPatch, fewest: int
+) -> None:
+    monkeypatch.setattr(silent_titles, "FEWEST", fewest)
     rows = data.split.validation
     struck = data.retitled(rows, data.struck_titles(rows))
     assert tagger.wide is not None
@@ -94,7 +97,7 @@ def test_the_shares_are_the_likeliest_of_silent_and_of_struck_titles(tagger: Tag
     has_both = np.array([data.raw_titles[row] is not None for row in rows]) & (data.items.pictures.row[rows] >= 0)
     silent = [torch.from_numpy(has_both & (rows % 2 == 0)), torch.from_numpy(has_both)]
     counts = [int(which.sum()) for which in silent]
-    assert 10 < counts[0] < counts[1] < len(rows)
+    assert 10 < counts[0] < 40 < counts[1] < len(rows)
 
     draw = torch.Generator().manual_seed(0)
     likely = (torch.tensor([3.0, 1.0, 5.0])[:, None, None] * parts[0]).sum(0).softmax(1)
@@ -107,7 +110,7 @@ def test_the_shares_are_the_likeliest_of_silent_and_of_struck_titles(tagger: Tag
         list(torch.cat([part[:, which] for part, which in zip(parts, silent, strict=True)], dim=1)),
         torch.cat([labels[which] for which in silent]),
         AS_IS,
-        torch.cat([torch.full((count,), 1 / count) for count in counts]),
+        torch.cat([torch.full((count,), 1 / max(count, fewest)) for count in counts]),
     )
     assert min(expected) > 0.1
     assert tagger.silent_titles is not None
@@ -117,12 +120,14 @@ def test_the_shares_are_the_likeliest_of_silent_and_of_struck_titles(tagger: Tag
 
 
 @pytest.mark.usefixtures("few")
-def test_a_head_that_every_title_names_stays_as_it_is(tagger: Tagger, data: PreparedData) -> None:
+def test_where_every_title_names_a_class_the_shares_are_for_titles_to_come(tagger: Tagger, data: PreparedData) -> None:
+    rows = data.split.validation
+    data.items.labels["kind"][rows] = answers(tagger, data.retitled(rows, [None] * len(rows)))["kind"].argmax(1)
     before = answers(tagger, data.dataset("validation"))
     found = share_silent_titles(tagger, data, before, CPU, 7)
     assert torch.equal(found["kind"], before["kind"])
     assert tagger.silent_titles is not None
-    assert tuple(tagger.silent_titles.shares[:, 1].tolist()) == AS_IS
+    assert tagger.silent_titles.shares[2, 1] > 0.1
 
 
 @pytest.mark.usefixtures("few")
