@@ -32,17 +32,17 @@ class SilentTitles(nn.Module):
         self.register_buffer("names_class", torch.zeros(ngrams, len(self.names)))
         self.register_buffer("shares", torch.tensor(AS_IS).unsqueeze(1).repeat(1, len(self.names)))
 
-    def silent(self, ngram_ids: Tensor) -> Tensor:
-        """int64 (B, G) -> bool (B, A): whose title names no class of which attribute."""
-        return self.names_class[ngram_ids].amax(dim=1) == 0
+    def silent(self, ngram_ids: Tensor, has_both: Tensor) -> Tensor:
+        """Which items have a title that names no class of which attribute: bool (B, A).
+
+        Args:
+            ngram_ids: int64 (B, G).
+            has_both: bool (B,), which items have a picture and a title; the others are not silent.
+        """
+        return (self.names_class[ngram_ids].amax(dim=1) == 0) & has_both.unsqueeze(1)
 
     def forward(
-        self,
-        logits: dict[str, Tensor],
-        wide: dict[str, Tensor],
-        alone: dict[str, Tensor],
-        ngram_ids: Tensor,
-        has_both: Tensor,
+        self, logits: Mapping[str, Tensor], wide: Mapping[str, Tensor], alone: Mapping[str, Tensor], silent: Tensor
     ) -> dict[str, Tensor]:
         """Attribute -> float (B, C).
 
@@ -50,18 +50,16 @@ class SilentTitles(nn.Module):
             logits: attribute -> float (B, C), by all inputs: of the towers and the wide path.
             wide: the same, the wide path's part of them.
             alone: the same, by the picture alone.
-            ngram_ids: int64 (B, G).
-            has_both: bool (B,), which items have a picture and a title; the others stay as they are.
+            silent: bool (B, A), as `silent` gives it; the other items stay as they are.
         """
-        silent = self.silent(ngram_ids) & has_both.unsqueeze(1)
-        answers = {name: (logits[name] - wide[name], wide[name], alone[name]) for name in self.names}
+        towers_share, wide_share, alone_share = self.shares
         return {
-            name: sum_of(answers[name], self.shares[:, place]).where(silent[:, place, None], logits[name])
+            name: torch.where(
+                silent[:, place, None],
+                towers_share[place] * (logits[name] - wide[name])
+                + wide_share[place] * wide[name]
+                + alone_share[place] * alone[name],
+                logits[name],
+            )
             for place, name in enumerate(self.names)
         }
-
-
-def sum_of(answers: tuple[Tensor, Tensor, Tensor], shares: Tensor) -> Tensor:
-    """The logits of the towers, of the wide path and of the picture alone, each (B, C), in `shares`, (3,)."""
-    towers, wide, alone = answers
-    return shares[0] * towers + shares[1] * wide + shares[2] * alone

@@ -66,9 +66,9 @@ class Tagger(nn.Module):
             return output
         _, by_picture, _ = views(present)
         alone = self._answer(batch, features, by_picture).logits
-        wide, has_both = self.wide(batch.ngram_ids, batch.ngram_weights), present["image"] & present["text"]
-        logits = self.silent_titles(output.logits, wide, alone, batch.ngram_ids, has_both)
-        return TaggerOutput(logits, output.embedding)
+        silent = self.silent_titles.silent(batch.ngram_ids, present["image"] & present["text"])
+        wide = self.wide(batch.ngram_ids, batch.ngram_weights)
+        return TaggerOutput(self.silent_titles(output.logits, wide, alone, silent), output.embedding)
 
     def training_outputs(self, batch: Batch) -> list[tuple[float, TaggerOutput]]:
         """What a training step learns from: (its share of the loss, answers); the shares sum to 1.

@@ -7,6 +7,7 @@ kind counts as much as the other, unless there are few of it.
 N items, A attributes, C classes of an attribute.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from fashionmt.data.label_words import fold, label_words
 from fashionmt.data.ngrams import NgramVocabulary
 from fashionmt.data.prepare import PreparedData
 from fashionmt.model import Tagger
-from fashionmt.model.silent_titles import AS_IS, SilentTitles, sum_of
+from fashionmt.model.silent_titles import AS_IS, SilentTitles
 from fashionmt.model.wide_path import WidePath
 from fashionmt.training.datamodule import evaluation_loader
 from fashionmt.training.evaluation import collect_answers
@@ -35,12 +36,12 @@ three shares are chosen."""
 class Shown:
     """Held-out items as they are shown, and what is said of them."""
 
-    wide: dict[str, Tensor]
-    """Attribute -> float (N, C), the wide path's logits."""
-    towers: dict[str, Tensor]
-    """The same, the towers' part of the logits by all inputs."""
+    logits: Mapping[str, Tensor]
+    """Attribute -> float (N, C), the tagger's, by all inputs."""
+    wide: Mapping[str, Tensor]
+    """The same, the wide path's part of them."""
     silent: Tensor
-    """bool (N, A): which have a picture, and a title that names no class of which attribute."""
+    """bool (N, A), as `SilentTitles.silent` gives it."""
 
 
 def share_silent_titles(
@@ -59,17 +60,12 @@ def share_silent_titles(
     struck, hidden = data.retitled(rows, data.struck_titles(rows)), data.retitled(rows, [None] * len(rows))
     said_of_struck = collect_answers(tagger, struck, device, batch_size)
     alone, labels = collect_answers(tagger, hidden, device, batch_size).logits, said_of_struck.labels
-    kinds = [
-        _shown(module, wide, data.dataset("validation"), logits, batch_size),
-        _shown(module, wide, struck, said_of_struck.logits, batch_size),
-    ]
-    shared = dict(logits)
+    whole = Shown(logits, *_read(module, wide, data.dataset("validation"), batch_size))
+    kinds = (whole, Shown(said_of_struck.logits, *_read(module, wide, struck, batch_size)))
     for place, name in enumerate(module.names):
-        chosen = _choose(name, [kind.silent[:, place] for kind in kinds], kinds, alone[name], labels[name])
+        chosen = _choose(name, place, kinds, alone[name], labels[name])
         module.shares[:, place] = module.shares.new_tensor(chosen)
-        answers = (kinds[0].towers[name], kinds[0].wide[name], alone[name])
-        own = kinds[0].silent[:, place].unsqueeze(1)
-        shared[name] = sum_of(answers, torch.tensor(chosen)).where(own, logits[name])
+    shared: dict[str, Tensor] = copy.deepcopy(module).cpu()(whole.logits, whole.wide, alone, whole.silent)
     return shared
 
 
@@ -86,34 +82,29 @@ def class_words(titles: Sequence[str], spaces: Mapping[str, LabelSpace], ngrams:
     return table
 
 
-def _choose(
-    name: str, silent: Sequence[Tensor], kinds: Sequence[Shown], alone: Tensor, labels: Tensor
-) -> tuple[float, ...]:
-    """The shares of one head. `silent`: of each kind, bool (N,)."""
-    counts = [int(rows.sum()) for rows in silent]
-    if sum(counts) < FEWEST:
+def _choose(name: str, place: int, kinds: Sequence[Shown], alone: Tensor, labels: Tensor) -> tuple[float, ...]:
+    """The shares of one head, the attribute at `place`. `alone`: float (N, C), by the picture; `labels`: int64 (N,)."""
+    parts, weights, true = [], [], []
+    for kind in kinds:
+        rows = kind.silent[:, place]
+        wide = kind.wide[name][rows]
+        parts.append(torch.stack([kind.logits[name][rows] - wide, wide, alone[rows]]))
+        weights.append(torch.full((len(wide),), 1 / max(len(wide), FEWEST)))
+        true.append(labels[rows])
+    if sum(map(len, true)) < FEWEST:
         return AS_IS
-    pairs = list(zip(kinds, silent, strict=True))
-    answers = [
-        torch.cat([kind.towers[name][rows] for kind, rows in pairs]),
-        torch.cat([kind.wide[name][rows] for kind, rows in pairs]),
-        torch.cat([alone[rows] for rows in silent]),
-    ]
-    weights = torch.cat([torch.full((count,), 1 / max(count, FEWEST)) for count in counts])
-    return choose_shares(answers, torch.cat([labels[rows] for rows in silent]), AS_IS, weights)
+    return choose_shares(list(torch.cat(parts, dim=1)), torch.cat(true), AS_IS, torch.cat(weights))
 
 
 @torch.inference_mode()
-def _shown(
-    module: SilentTitles, path: WidePath, dataset: CatalogueDataset, logits: Mapping[str, Tensor], batch_size: int
-) -> Shown:
-    """`logits`: attribute -> float (N, C), the tagger's, of the items of `dataset`."""
-    wide: dict[str, list[Tensor]] = {name: [] for name in logits}
+def _read(
+    module: SilentTitles, path: WidePath, dataset: CatalogueDataset, batch_size: int
+) -> tuple[dict[str, Tensor], Tensor]:
+    """What the wide path says of the items of `dataset`, and whose titles are silent: the rest of `Shown`."""
+    wide: dict[str, list[Tensor]] = {name: [] for name in module.names}
     silent = []
     for batch in (one.to(module.shares.device) for one in evaluation_loader(dataset, batch_size)):
         for name, value in path(batch.ngram_ids, batch.ngram_weights).items():
             wide[name].append(value.float().cpu())
-        has_both = batch.has_image & batch.has_title
-        silent.append((module.silent(batch.ngram_ids) & has_both.unsqueeze(1)).cpu())
-    added = {name: torch.cat(parts) for name, parts in wide.items()}
-    return Shown(added, {name: logits[name] - added[name] for name in added}, torch.cat(silent))
+        silent.append(module.silent(batch.ngram_ids, batch.has_image & batch.has_title).cpu())
+    return {name: torch.cat(parts) for name, parts in wide.items()}, torch.cat(silent)

@@ -95,4 +95,6 @@ def test_padding_names_nothing() -> None:
     share = SilentTitles(NGRAMS, CLASSES)
     share.names_class[1:] = 1.0
     ids = torch.tensor([[0, 0, 0], [0, 3, 0]])
-    assert share.silent(ids).tolist() == [[True, True], [False, False]]
+    there = torch.ones(2, dtype=torch.bool)
+    assert share.silent(ids, there).tolist() == [[True, True], [False, False]]
+    assert not share.silent(ids, ~there).any()
