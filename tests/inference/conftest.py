@@ -1,18 +1,41 @@
-"""A web server on this machine, and pictures that are fetched from it."""
+"""A small catalogue to tag; a web server on this machine, and pictures that are fetched from it."""
 
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from web_server import HERE, Server
 
+from fashionmt.config import PredictColumnsConfig, PredictConfig
 from fashionmt.inference.pictures import PictureLimits, UrlPictures
 from fashionmt.inference.pictures.addresses import Address
 
 LIMITS = PictureLimits(max_bytes=100_000, seconds=5, allow_urls=True)
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, trained: Path) -> PredictConfig:
+    images = tmp_path / "photos"
+    images.mkdir()
+    Image.new("RGB", (60, 80), "red").save(images / "007.jpg")
+    Image.new("RGB", (60, 80), "red").save(tmp_path / "secret.jpg")
+    table = tmp_path / "items.csv"
+    table.write_text("sku,name\n007,\n1e5,Blue Shirt\nNA,Red, White Shirt\n../secret,Black Belt\nlost,\n")
+    return PredictConfig(
+        bundle=str(trained / "bundle"),
+        catalogue=str(table),
+        images=str(images),
+        output=str(tmp_path / "out"),
+        columns=PredictColumnsConfig(id="sku", title="name"),
+        max_bad_fraction=0.5,
+        batch_size=2,
+        part_rows=2,
+    )
 
 
 @pytest.fixture

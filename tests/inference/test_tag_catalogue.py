@@ -1,59 +1,22 @@
 """A whole catalogue: every row is in the tags or in quarantine, whatever its columns are called and its files hold."""
 
-import gzip
 import io
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
+from tagged import quarantined_in, tags_in
 
-from fashionmt.bundle import read_bundle, save_bundle
+from fashionmt.bundle import read_bundle
 from fashionmt.config import PredictColumnsConfig, PredictConfig
-from fashionmt.data.tabular import NumericColumn, TabularEncoder
-from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.errors import ExitCode, TakenError, TooManyBadError, UserError
 from fashionmt.inference import Item, TaggingEngine
-from fashionmt.inference.quarantine import read_records
 from fashionmt.inference.run import tag_catalogue
-from fashionmt.model import build_tagger
-
-ATTRIBUTES = ("articleType", "baseColour", "gender", "masterCategory", "subCategory", "season")
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path, trained: Path) -> PredictConfig:
-    images = tmp_path / "photos"
-    images.mkdir()
-    Image.new("RGB", (60, 80), "red").save(images / "007.jpg")
-    Image.new("RGB", (60, 80), "red").save(tmp_path / "secret.jpg")
-    table = tmp_path / "items.csv"
-    table.write_text("sku,name\n007,\n1e5,Blue Shirt\nNA,Red, White Shirt\n../secret,Black Belt\nlost,\n")
-    return PredictConfig(
-        bundle=str(trained / "bundle"),
-        catalogue=str(table),
-        images=str(images),
-        output=str(tmp_path / "out"),
-        columns=PredictColumnsConfig(id="sku", title="name"),
-        max_bad_fraction=0.5,
-        batch_size=2,
-        part_rows=2,
-    )
-
-
-def tags_in(folder: str | Path | None) -> pd.DataFrame:
-    return pd.concat([pd.read_parquet(path) for path in sorted(Path(str(folder)).glob("part-*"))], ignore_index=True)
-
-
-def quarantined_in(folder: str | Path | None) -> list[dict[str, Any]]:
-    return [record for path in sorted(Path(str(folder)).glob("quarantine-*")) for record in read_records(path)]
 
 
 def test_every_row_is_tagged_or_in_quarantine(catalogue: PredictConfig) -> None:
@@ -206,92 +169,6 @@ def test_no_rows_are_an_output_with_all_columns(catalogue: PredictConfig) -> Non
     assert (Path(str(catalogue.output)) / "_SUCCESS").exists()
 
 
-# Formats
-
-
-def same_tags(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    columns = [column for column in one.columns if not column.endswith(("_top3", "_confidence"))]
-    numbers = [column for column in one.columns if column.endswith("_confidence")]
-    close = bool(((one[numbers] - other[numbers]).abs().fillna(0) < 1e-5).all().all())
-    return close and bool(one[columns].astype(str).equals(other[columns].astype(str)))
-
-
-@pytest.mark.parametrize("suffix", ["tsv", "jsonl", "parquet", "csv.gz"])
-def test_every_format_gives_the_same_tags(catalogue: PredictConfig, tmp_path: Path, suffix: str) -> None:
-    rows = [("007", ""), ("1e5", "Blue Shirt"), ("NA", "Red, White Shirt"), (" x", 'The "5\t inch" Belt\nnew')]
-    frame = pd.DataFrame(rows, columns=["sku", "name"])
-    outputs = []
-    for name in ("csv", suffix):
-        path = tmp_path / f"same.{name}"
-        if name == "parquet":
-            frame.to_parquet(path)
-        elif name == "jsonl":
-            frame.to_json(path, orient="records", lines=True)
-        else:
-            frame.to_csv(path, index=False, sep="\t" if name == "tsv" else ",")
-        catalogue.catalogue, catalogue.output = str(path), str(tmp_path / f"out-{name}")
-        tag_catalogue(catalogue)
-        outputs.append(tags_in(catalogue.output))
-    assert outputs[0]["id"].tolist() == ["007", "1e5", "NA", " x"]
-    assert same_tags(*outputs)
-
-
-def test_several_files_are_one_catalogue(catalogue: PredictConfig, tmp_path: Path) -> None:
-    tag_catalogue(catalogue)
-    whole = tags_in(catalogue.output)
-    lines = Path(str(catalogue.catalogue)).read_text().splitlines(keepends=True)
-    (tmp_path / "part1.csv").write_text("".join(lines[:4]))
-    with gzip.open(tmp_path / "part2.csv.gz", "wt") as file:
-        file.write("".join([lines[0], *lines[4:]]))
-    for names in ([str(tmp_path / "part1.csv"), str(tmp_path / "part2.csv.gz")], str(tmp_path / "part*")):
-        catalogue.catalogue, catalogue.output = names, str(tmp_path / f"out{len(names)}")
-        tag_catalogue(catalogue)
-        assert same_tags(tags_in(catalogue.output), whole)
-        assert [(each["row"], Path(each["file"]).name, each["line"]) for each in quarantined_in(catalogue.output)] == [
-            (4, "part2.csv.gz", 3)
-        ]
-
-
-def test_a_folder_of_pictures_is_a_catalogue(catalogue: PredictConfig, tmp_path: Path) -> None:
-    photos = Path(str(catalogue.images))
-    (photos / "new").mkdir()
-    Image.new("RGB", (60, 80), "blue").save(photos / "new" / "1.png")
-    (photos / "new" / "broken.jpg").write_bytes(b"\xff\xd8")
-    (photos / "notes.txt").write_text("no picture")
-    catalogue.catalogue, catalogue.images, catalogue.columns = str(photos), None, PredictColumnsConfig()
-    tag_catalogue(catalogue)
-    tags = tags_in(catalogue.output)
-    assert tags["id"].tolist() == ["007.jpg", "new/1.png"]
-    assert set(tags["inputs"]) == {"image"}
-    assert [(each["id"], each["code"]) for each in quarantined_in(catalogue.output)] == [
-        ("new/broken.jpg", "IMAGE_FORMAT_REFUSED")
-    ]
-
-
-@pytest.mark.parametrize("name", ["tags.csv", "tags.parquet"])
-@pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_one_file_is_the_parts_joined(catalogue: PredictConfig, tmp_path: Path, name: str, form: str) -> None:
-    if name == "tags.parquet" and form == "csv":
-        catalogue.output, catalogue.format = str(tmp_path / name), form
-        with pytest.raises(UserError, match=r"Set format=parquet"):
-            tag_catalogue(catalogue)
-        return
-    tag_catalogue(catalogue)
-    whole = tags_in(catalogue.output)
-    catalogue.output, catalogue.format = str(tmp_path / name), form
-    assert tag_catalogue(catalogue)["output"] == catalogue.output
-    if name == "tags.csv":
-        read = pd.read_csv(tmp_path / name, dtype={"id": str}, keep_default_na=False)
-        assert read["id"].tolist() == whole["id"].tolist()
-        assert read["articleType"].tolist() == whole["articleType"].tolist()
-        assert read.columns.tolist() == whole.columns.tolist()
-    else:
-        assert same_tags(pd.read_parquet(tmp_path / name), whole)
-    (tmp_path / name).unlink()
-    assert tag_catalogue(catalogue)["rows_done_now"] == 0
-    assert (tmp_path / name).is_file()
-
-
 # The folder
 
 
@@ -394,110 +271,3 @@ def test_the_standard_input_is_a_catalogue(
     done = tag_catalogue(replace(catalogue, catalogue="-", stdin_format=form))
     assert done["tagged"] == 2
     assert tags_in(catalogue.output)[["id", "inputs"]].to_numpy().tolist() == [["007", "image"], ["1e5", "text"]]
-
-
-# Deciding
-
-
-@pytest.fixture
-def tag_with(
-    catalogue: PredictConfig, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Callable[[Thresholds | None], tuple[pd.DataFrame, str]]:
-    """Tags the catalogue under these thresholds alone, nothing being unknown: the tags, and what was told."""
-
-    def tag(thresholds: Thresholds | None) -> tuple[pd.DataFrame, str]:
-        decided = replace(read_bundle(trained / "bundle"), thresholds=thresholds, novelty=None)
-        save_bundle(decided, tmp_path / "decided")
-        catalogue.bundle = str(tmp_path / "decided")
-        tag_catalogue(catalogue)
-        return tags_in(catalogue.output), capsys.readouterr().err
-
-    return tag
-
-
-def test_the_decisions_are_in_the_file_and_their_shares_on_the_screen(
-    tag_with: Callable[[Thresholds | None], tuple[pd.DataFrame, str]],
-) -> None:
-    heads = {name: Threshold(0.9, 0.0) for name in ATTRIBUTES} | {"season": Threshold(0.95, None)}
-    tags, printed = tag_with(Thresholds(heads | {"gender": Threshold(0.9, 1.0)}, Threshold(0.8, 0.0)))
-    assert set(tags["articleType_decision"]) == set(tags["item_decision"]) == {"accept"}
-    assert set(tags["season_decision"]) == set(tags["gender_decision"]) == {"review"}
-    assert tags["review"].all()
-    assert {reason for reasons in tags["review_reasons"] for reason in reasons} == {
-        "low_confidence:gender",
-        "low_confidence:season",
-    }
-    assert "accepted: articleType 100%, baseColour 100%, gender 0%" in printed
-    assert "all of them 100%; the rest is for review" in printed
-    assert "for the accuracy asked: season (0.95)" in printed
-    first = next(line for line in printed.splitlines() if "1e5" in line)
-    assert first.count("?") == 2
-
-
-def test_nothing_accepted_is_said(tag_with: Callable[[Thresholds | None], tuple[pd.DataFrame, str]]) -> None:
-    tags, printed = tag_with(None)
-    assert set(tags["item_decision"]) == {"review"}
-    assert "accepted: nothing, as the bundle has no thresholds" in printed
-    assert "?" not in printed.split("accepted:")[0].split("inputs")[1]
-
-
-# Other columns
-
-
-def test_what_the_seller_gave_is_kept(catalogue: PredictConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    Path(str(catalogue.catalogue)).write_text("sku,name,gender,hue\n1,Red Shirt,Women,\n2,Belt,,Teal\n3,Belt,,\n")
-    catalogue.columns.given = {"baseColour": "hue"}
-    catalogue.keep_columns = ["hue"]
-    tag_catalogue(catalogue)
-    assert "given: baseColour = hue, gender = gender" in capsys.readouterr().err
-    tags = tags_in(catalogue.output)
-    assert tags["gender_source"].tolist() == ["given", "predicted", "predicted"]
-    assert tags["baseColour"].tolist()[1] == "Teal"
-    assert tags["hue"].tolist() == ["", "Teal", ""]
-    assert tags["gender"].tolist()[0] == "Women"
-    catalogue.given, catalogue.output = False, f"{catalogue.output}2"
-    tag_catalogue(catalogue)
-    assert set(tags_in(catalogue.output)["gender_source"]) == {"predicted"}
-    catalogue.given, catalogue.columns.given = True, {"colour": "hue"}
-    with pytest.raises(UserError, match=r"columns\.given\.colour: the bundle has no such attribute"):
-        tag_catalogue(catalogue)
-
-
-@pytest.fixture
-def with_year(trained: Path, tmp_path: Path) -> Path:
-    """A bundle whose tagger reads a year too: that of `trained`, and a tower of random weights."""
-    torch.manual_seed(0)
-    bundle = read_bundle(trained / "bundle")
-    encoder = TabularEncoder({"year": NumericColumn(("",), (2010.0, 2012.0, 2014.0))})
-    classes = {name: len(space) for name, space in bundle.spaces.items()}
-    tagger = build_tagger(bundle.config, classes, bundle.titles.vocabulary_sizes(), encoder.sizes())
-    columns = replace(bundle.columns, tabular={"year": "year"})
-    save_bundle(replace(bundle, build=lambda: tagger, tabular=encoder, columns=columns), tmp_path / "dated")
-    return tmp_path / "dated"
-
-
-def test_other_columns_are_read_and_do_not_stand_for_picture_and_title(
-    catalogue: PredictConfig, with_year: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path(str(catalogue.catalogue)).write_text(
-        "sku,name,anno\n007,,2012\n1e5,Belt,soon\nb,Belt,2010\nc,Belt,2014\nd,,2011\n"
-    )
-    catalogue.bundle, catalogue.columns.tabular = str(with_year), {"year": "anno"}
-    tag_catalogue(catalogue)
-    tags = tags_in(catalogue.output).set_index("id")
-    assert tags["inputs"].to_dict() == {"007": "image+tabular", "1e5": "text", "b": "text+tabular", "c": "text+tabular"}
-    assert tags.loc["b", "season_confidence"] != tags.loc["c", "season_confidence"]
-    assert [each["id"] for each in quarantined_in(catalogue.output)] == ["d"]
-    assert "1 year values that are no number: read as not known" in capsys.readouterr().err
-
-
-def test_a_column_that_the_catalogue_lacks_is_named_or_left_out(catalogue: PredictConfig, with_year: Path) -> None:
-    catalogue.bundle = str(with_year)
-    with pytest.raises(UserError, match=r"no column 'year' .* Set columns\.tabular\.year=<column>, or "):
-        tag_catalogue(catalogue)
-    catalogue.columns.tabular = {"yeer": "anno"}
-    with pytest.raises(UserError, match=r"columns\.tabular\.yeer: the bundle reads no such column\. Use one of year"):
-        tag_catalogue(catalogue)
-    catalogue.columns.tabular = {"year": ""}
-    tag_catalogue(catalogue)
-    assert tags_in(catalogue.output)["inputs"].tolist() == ["image", "text", "text", "text"]
