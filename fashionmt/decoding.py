@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from fashionmt.attributes import MISSING
+from fashionmt.confidence import ConfidenceMaps, Threshold, Thresholds, inside
 from fashionmt.taxonomy import Taxonomy
 
 NEVER = -1e4
 """The log-probability of a class when another one is known to be right."""
+NO_THRESHOLD = Threshold(1.0, None)
 
 
 @dataclass(frozen=True)
@@ -28,35 +30,15 @@ class Decoded:
     """attribute -> (B,), the probability of the class answered."""
     item_confidence: Tensor
     """(B,), the probability that all the answers are right."""
-
-
-@dataclass(frozen=True)
-class ConfidenceMap:
-    """A confidence c to sigmoid(a log c - b log(1 - c) + m), rising in c as neither a nor b is negative: beta
-    calibration (Kull, Silva Filho and Flach 2017, "Beta calibration", AISTATS, PMLR 54). 1, 1, 0 leaves it as it is."""
-
-    a: float
-    b: float
-    m: float
-
-    def __call__(self, confidence: Tensor) -> Tensor:
-        """float64 (B,) to (B,)."""
-        sure = inside(confidence)
-        return (self.a * sure.log() - self.b * (-sure).log1p() + self.m).sigmoid()
-
-
-@dataclass(frozen=True)
-class ConfidenceMaps:
-    """Those of all the heads, and that of the item as a whole."""
-
-    heads: Mapping[str, ConfidenceMap]
-    """By attribute."""
-    item: ConfidenceMap
+    accepted: dict[str, Tensor]
+    """attribute -> bool (B,), which answers need no person's look."""
+    item_accepted: Tensor
+    """bool (B,), which items need none."""
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """Shifts, temperatures, the taxonomy and maps of confidences, applied in this order.
+    """Shifts, temperatures, the taxonomy, maps of confidences and thresholds, applied in this order.
 
     A head's probabilities are softmax((logits - shift) / temperature). The heads of the taxonomy are then read
     together: a combination's score is the sum of their log-probabilities, its probability softmax(scores / joint
@@ -80,6 +62,8 @@ class Decoder:
     joint_temperature: float = 1.0
     confidence_maps: ConfidenceMaps | None = None
     """None: confidences stay as they are."""
+    thresholds: Thresholds | None = None
+    """None: nothing is accepted."""
 
     def __call__(self, logits: Mapping[str, Tensor], given: Mapping[str, Tensor] | None = None) -> Decoded:
         """Answers and confidences. `logits`: attribute -> float (B, C), on the CPU.
@@ -87,33 +71,42 @@ class Decoder:
         `given`: attribute -> int64 (B,), a class that is known already, or `MISSING`. It is the answer, and the other
         heads of the taxonomy answer as goes with it.
         """
+        log_probabilities, answers, joint = self._answer(logits, given)
+        chosen = {
+            name: value.gather(1, answers[name].unsqueeze(1)).squeeze(1) for name, value in log_probabilities.items()
+        }
+        together = () if self.taxonomy is None else self.taxonomy.attributes
+        item = torch.stack([*joint, *(chosen[name] for name in chosen if name not in together)]).sum(0).exp()
+        confidence = {name: value.exp() for name, value in chosen.items()}
+        if self.confidence_maps is not None:
+            told = {name: self.confidence_maps.heads[name](value) for name, value in confidence.items()}
+            log_probabilities = {
+                name: _with_confidence(value, answers[name], confidence[name], told[name])
+                for name, value in log_probabilities.items()
+            }
+            confidence, item = told, self.confidence_maps.item(item)
+        thresholds = self.thresholds or Thresholds(dict.fromkeys(confidence, NO_THRESHOLD), NO_THRESHOLD)
+        accepted = {name: thresholds.heads[name].accepts(value) for name, value in confidence.items()}
+        return Decoded(log_probabilities, answers, confidence, item, accepted, thresholds.item.accepts(item))
+
+    def _answer(
+        self, logits: Mapping[str, Tensor], given: Mapping[str, Tensor] | None
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor], list[Tensor]]:
+        """Log-probabilities and answers, attribute by attribute, and (B,) of the best combination, where there are
+        any."""
         log_probabilities = self.heads(logits)
         if given is not None:
             log_probabilities = {name: _known(value, given.get(name)) for name, value in log_probabilities.items()}
         answers = {name: value.argmax(1) for name, value in log_probabilities.items()}
-        joint: list[Tensor] = []
-        together: tuple[str, ...] = ()
-        if self.taxonomy is not None:
-            combinations = (joint_scores(log_probabilities, self.taxonomy) / self.joint_temperature).log_softmax(1)
-            log_probability, best = combinations.max(1)
-            joint, together = [log_probability], self.taxonomy.attributes
-            for name, index in self.taxonomy.columns.items():
-                # Classes that are given together may go together in no combination: each stays the answer.
-                answers[name] = _given_or(given, name, index[best])
-                log_probabilities[name] = _marginal(combinations, index, log_probabilities[name].shape[1])
-        chosen = {
-            name: value.gather(1, answers[name].unsqueeze(1)).squeeze(1) for name, value in log_probabilities.items()
-        }
-        item = torch.stack([*joint, *(chosen[name] for name in chosen if name not in together)]).sum(0).exp()
-        confidence = {name: value.exp() for name, value in chosen.items()}
-        if self.confidence_maps is None:
-            return Decoded(log_probabilities, answers, confidence, item)
-        told = {name: self.confidence_maps.heads[name](value) for name, value in confidence.items()}
-        log_probabilities = {
-            name: _with_confidence(value, answers[name], confidence[name], told[name])
-            for name, value in log_probabilities.items()
-        }
-        return Decoded(log_probabilities, answers, told, self.confidence_maps.item(item))
+        if self.taxonomy is None:
+            return log_probabilities, answers, []
+        combinations = (joint_scores(log_probabilities, self.taxonomy) / self.joint_temperature).log_softmax(1)
+        log_probability, best = combinations.max(1)
+        for name, index in self.taxonomy.columns.items():
+            # Classes that are given together may go together in no combination: each stays the answer.
+            answers[name] = _given_or(given, name, index[best])
+            log_probabilities[name] = _marginal(combinations, index, log_probabilities[name].shape[1])
+        return log_probabilities, answers, [log_probability]
 
     def heads(self, logits: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Each head's own log-probabilities, before the taxonomy: attribute -> float64 (B, C)."""
@@ -126,6 +119,57 @@ class Decoder:
         """A head's logits less its shift, float64 (B, C)."""
         logits = logits.double()
         return logits - logits.new_tensor(self.shifts[name]) if name in self.shifts else logits
+
+
+@dataclass(frozen=True)
+class Decoders:
+    """Each item by the decoder of what it shows (`fashionmt.shown`): one that was fitted to items which show both their
+    picture and their title is too sure of an item that shows one of them."""
+
+    whole: Decoder
+    """Of the items that show all that the tagger reads, and of those for which there is no other."""
+    alone: Mapping[str, Decoder] = field(default_factory=dict)
+    """By view."""
+
+    def __call__(
+        self, logits: Mapping[str, Tensor], views: Sequence[str], given: Mapping[str, Tensor] | None = None
+    ) -> Decoded:
+        """As a `Decoder` does. `views`: by `view_of`, what each of the B items shows."""
+        places: dict[str, list[int]] = {}
+        for row, view in enumerate(views):
+            places.setdefault(view if view in self.alone else "", []).append(row)
+        if len(places) < 2:
+            return self.of(next(iter(places), ""))(logits, given)
+        rows = {view: torch.tensor(those) for view, those in places.items()}
+        parts = [
+            self.of(view)(_rows(logits, those), None if given is None else _rows(given, those))
+            for view, those in rows.items()
+        ]
+        return _in_order(parts, torch.cat(list(rows.values())).argsort())
+
+    def of(self, view: str) -> Decoder:
+        """That of the items that show `view`."""
+        return self.alone.get(view, self.whole)
+
+
+def _rows(columns: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    return {name: value[rows] for name, value in columns.items()}
+
+
+def _in_order(parts: Sequence[Decoded], order: Tensor) -> Decoded:
+    """One of several, item by item. `order`: (B,), where each item is when the parts are put one after another."""
+
+    def together(columns: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        return {name: torch.cat([column[name] for column in columns])[order] for name in columns[0]}
+
+    return Decoded(
+        together([part.log_probabilities for part in parts]),
+        together([part.answers for part in parts]),
+        together([part.confidence for part in parts]),
+        torch.cat([part.item_confidence for part in parts])[order],
+        together([part.accepted for part in parts]),
+        torch.cat([part.item_accepted for part in parts])[order],
+    )
 
 
 def _known(log_probabilities: Tensor, given: Tensor | None) -> Tensor:
@@ -152,12 +196,6 @@ def _with_confidence(log_probabilities: Tensor, answers: Tensor, before: Tensor,
     return (log_probabilities + rest.unsqueeze(1)).scatter(1, answers.unsqueeze(1), after.log().unsqueeze(1))
 
 
-def inside(confidence: Tensor) -> Tensor:
-    """Neither 0 nor 1, whose logarithms are infinite."""
-    least = torch.finfo(torch.float64).eps
-    return confidence.clamp(least, 1 - least)
-
-
 def joint_scores(heads: Mapping[str, Tensor], taxonomy: Taxonomy) -> Tensor:
     """The sum of the heads' log-probabilities, attribute -> (B, C), over each combination: (B, K)."""
     return torch.stack([heads[name][:, index] for name, index in taxonomy.columns.items()]).sum(0)
@@ -172,26 +210,3 @@ def _marginal(joint: Tensor, index: Tensor, classes: int) -> Tensor:
     largest = largest.scatter_reduce(1, index.expand(len(joint), -1), joint, "amax")
     sums = torch.zeros_like(largest).index_add(1, index, (joint - largest[:, index]).exp())
     return (largest + sums.log()).clamp(max=0)  # rounding can sum to a little more than 1
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """From which confidence on an answer is accepted without a person's look."""
-
-    target_accuracy: float
-    """The share of accepted answers that is to be right."""
-    confidence: float | None
-    """None: no threshold was found to reach it, and nothing is accepted."""
-
-    def accepts(self, confidence: Tensor) -> Tensor:
-        """Float (B,) to bool (B,)."""
-        return confidence >= (torch.inf if self.confidence is None else self.confidence)
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Those of all the heads, and that of the item as a whole."""
-
-    heads: Mapping[str, Threshold]
-    """By attribute."""
-    item: Threshold

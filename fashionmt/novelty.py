@@ -14,14 +14,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-VIEWED = ("image", "text")
-"""Energies are others where one of these is missing, so there is a limit for each set of them."""
-
-
-def view_of(inputs: Sequence[str]) -> str:
-    """The set of inputs that decides which limit holds: `image+text`, `image` or `text`."""
-    return "+".join(name for name in VIEWED if name in inputs)
-
 
 def energy(logits: Mapping[str, Tensor]) -> Tensor:
     """Of B items, float (B,): the higher, the less known. `logits`: attribute -> float (B, C)."""
@@ -33,10 +25,10 @@ class Novelty:
     """What tells unknown items from known ones."""
 
     limits: Mapping[str, float]
-    """By `view_of` their inputs: the energy above which items are unknown."""
+    """By what items show (`fashionmt.shown`): the energy above which they are unknown."""
 
-    def unknown(self, logits: Mapping[str, Tensor], inputs: Sequence[Sequence[str]]) -> list[bool]:
-        """Of B items, `inputs` what was read of each. False where there is no limit for such inputs."""
-        limits = torch.tensor([self.limits.get(view_of(names), torch.inf) for names in inputs])
+    def unknown(self, logits: Mapping[str, Tensor], views: Sequence[str]) -> list[bool]:
+        """Of B items, `views` what each shows. False where there is no limit for it."""
+        limits = torch.tensor([self.limits.get(view, torch.inf) for view in views])
         beyond: list[bool] = (energy(logits) > limits).tolist()
         return beyond

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoded, Decoder, Threshold
+from fashionmt.confidence import ConfidenceMap, ConfidenceMaps, Threshold, Thresholds
+from fashionmt.decoding import Decoded, Decoder, Decoders
 from fashionmt.taxonomy import Taxonomy
 
 CLASSES = {"article": 4, "colour": 5, "sub": 3, "master": 2}
@@ -165,3 +166,55 @@ def test_a_threshold_takes_what_is_at_or_above_it_and_none_takes_nothing() -> No
     assert Threshold(0.99, 0.9).accepts(confidence).tolist() == [False, False, True, True]
     assert Threshold(0.99, 0.0).accepts(confidence).all()
     assert not Threshold(0.99, None).accepts(confidence).any()
+
+
+THRESHOLDS = Thresholds(
+    {
+        "article": Threshold(0.9, 0.6),
+        "colour": Threshold(0.9, None),
+        "sub": Threshold(0.8, 0.0),
+        "master": Threshold(0.9, 0.9),
+    },
+    Threshold(0.8, 0.3),
+)
+
+
+def test_what_is_accepted_is_as_sure_as_its_threshold_asks() -> None:
+    decided = replace(MAPPED, thresholds=THRESHOLDS)(random_logits(60))
+    for name, threshold in THRESHOLDS.heads.items():
+        assert torch.equal(decided.accepted[name], threshold.accepts(decided.confidence[name]))
+    assert 0 < int(decided.accepted["article"].sum()) < 60
+    assert torch.equal(decided.item_accepted, decided.item_confidence >= 0.3)
+    assert 0 < int(decided.item_accepted.sum()) < 60
+    undecided = MAPPED(random_logits(60))
+    assert not any(bool(value.any()) for value in (*undecided.accepted.values(), undecided.item_accepted))
+
+
+# What items show
+
+ALONE = {"image": replace(DECODER, temperatures={}, thresholds=THRESHOLDS), "text": MAPPED}
+
+
+@pytest.mark.parametrize("given", [None, {"article": torch.tensor([-1, 2, 0] * 4)}], ids=["unaided", "given"])
+def test_each_item_is_decoded_by_what_it_shows(given: dict[str, Tensor] | None) -> None:
+    decoders, logits = Decoders(DECODER, ALONE), random_logits(12)
+    views = ["text", "image+text", "image", "", "image", "text"] * 2
+    decoded = decoders(logits, views, given)
+    for row, view in enumerate(views):
+        one = {name: value[[row]] for name, value in logits.items()}
+        known = None if given is None else {name: value[[row]] for name, value in given.items()}
+        expected = ALONE.get(view, DECODER)(one, known)
+        for field in ("log_probabilities", "answers", "confidence", "accepted"):
+            for name in CLASSES:
+                assert torch.equal(getattr(decoded, field)[name][[row]], getattr(expected, field)[name])
+        assert decoded.item_confidence[row] == expected.item_confidence[0]
+        assert decoded.item_accepted[row] == expected.item_accepted[0]
+    assert decoded.accepted["sub"].tolist() == [view == "image" for view in views]
+
+
+def test_where_all_show_the_same_they_are_decoded_as_one_batch() -> None:
+    logits = random_logits(5)
+    for view in ("image", "image+text"):
+        found, expected = Decoders(DECODER, ALONE)(logits, [view] * 5), ALONE.get(view, DECODER)(logits)
+        assert torch.equal(found.item_confidence, expected.item_confidence)
+    assert len(Decoders(DECODER, ALONE)({name: value[:0] for name, value in logits.items()}, []).item_confidence) == 0

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from fashionmt.novelty import Novelty, energy, view_of
+from fashionmt.novelty import Novelty, energy
+from fashionmt.shown import view_of
 
 LOGITS = {"colour": torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 0.0]]), "season": torch.tensor([[0.0], [1.0], [0.0]])}
 
@@ -28,6 +29,6 @@ def test_other_columns_make_no_other_view(inputs: tuple[str, ...], view: str) ->
 
 def test_each_item_is_judged_by_the_limit_of_its_own_inputs() -> None:
     novelty = Novelty({"image+text": -1.0, "text": 0.0})
-    assert novelty.unknown(LOGITS, [("image", "text")] * 3) == [True, False, True]
-    assert novelty.unknown(LOGITS, [("image", "text"), ("text",), ("text",)]) == [True, False, False]
-    assert novelty.unknown(LOGITS, [("image",)] * 3) == [False] * 3
+    assert novelty.unknown(LOGITS, ["image+text"] * 3) == [True, False, True]
+    assert novelty.unknown(LOGITS, ["image+text", "text", "text"]) == [True, False, False]
+    assert novelty.unknown(LOGITS, ["image"] * 3) == [False] * 3

@@ -11,8 +11,7 @@ import torch
 from sklearn.metrics import precision_recall_fscore_support
 
 from fashionmt.benchmark.predictions import attributes_of
-from fashionmt.bootstrap import Bootstrap, Floats, Statistic, over_seeds
-from fashionmt.decoding import Threshold
+from fashionmt.bootstrap import Bootstrap, Statistic, over_seeds
 from fashionmt.training.calibration import calibration_error
 
 Flags = npt.NDArray[np.bool_]
@@ -27,7 +26,7 @@ class Answers:
     table: pd.DataFrame
     """Its rows in the table of predictions."""
     thresholds: Mapping[str, Any] | None
-    """`decoding.Thresholds` as a dict; None of a system that has none."""
+    """`confidence.Thresholds` as a dict, for the accuracies that they state; None of a system that has none."""
 
 
 def score_view(seeds: Sequence[Answers], without: Collection[str], draws: int) -> dict[str, Any]:
@@ -133,31 +132,25 @@ Acceptance = tuple[float, Statistic, Statistic]
 
 
 def _has_thresholds(seed: Answers) -> bool:
-    return seed.thresholds is not None and "confidence" in seed.table
+    return seed.thresholds is not None and "accepted" in seed.table and bool(seed.table["accepted"].notna().any())
 
 
 def _acceptance(seed: Answers, bootstrap: Bootstrap, name: str) -> Acceptance:
     """Of one attribute, over its labelled items."""
     assert seed.thresholds is not None
     labelled = seed.table[f"{name}.true"].notna().to_numpy()
-    confidence = seed.table[f"{name}.confidence"].to_numpy(dtype=np.float64)
-    return _under(seed.thresholds["heads"][name], confidence, _right(seed.table, name), labelled, bootstrap)
+    accepted = labelled & seed.table[f"{name}.accepted"].to_numpy(dtype=bool)
+    stated = float(seed.thresholds["heads"][name]["target_accuracy"])
+    return stated, bootstrap.mean(accepted, labelled), bootstrap.mean(_right(seed.table, name), accepted)
 
 
 def _item_acceptance(seed: Answers, bootstrap: Bootstrap) -> Acceptance:
     """Of items as a whole: accepted at once, and right in every attribute that is labelled."""
     assert seed.thresholds is not None
     right, labelled = _exactly_right(seed.table, attributes_of(seed.table))
-    confidence = seed.table["confidence"].to_numpy(dtype=np.float64)
-    return _under(seed.thresholds["item"], confidence, right, labelled, bootstrap)
-
-
-def _under(
-    threshold: Mapping[str, float | None], confidence: Floats, right: Flags, labelled: Flags, bootstrap: Bootstrap
-) -> Acceptance:
-    chosen = Threshold(threshold["target_accuracy"] or 0.0, threshold["confidence"])
-    accepted = labelled & chosen.accepts(torch.tensor(confidence)).numpy()
-    return chosen.target_accuracy, bootstrap.mean(accepted, labelled), bootstrap.mean(right, accepted)
+    accepted = labelled & seed.table["accepted"].to_numpy(dtype=bool)
+    stated = float(seed.thresholds["item"]["target_accuracy"])
+    return stated, bootstrap.mean(accepted, labelled), bootstrap.mean(right, accepted)
 
 
 def _accepted(seeds: Sequence[Acceptance]) -> dict[str, Any] | None:

@@ -1,14 +1,14 @@
 """A system's answers in one table, kept beside its figures so that two systems can be compared item by item.
 
-One row an item and view: `view`, `id`, `group` (what the bootstrap draws), `confidence` (of the item as a whole; null
-where the system has none), `possible` (whether the training rows hold the combination that is answered; null where that
-was not looked at), and for each attribute `<attribute>.true`
-(null where the item has no label), `.answered`, `.confidence` (null where the system has none) and `.title_names`:
-`own` where a word of the item's label stands in its title, `other` where only a word of another label of the attribute
-does, `none` where no word of any label does, or there is no title.
+One row an item and view: `view`, `id`, `group` (what the bootstrap draws), `confidence` (of the item as a whole) and
+`accepted` (whether it needs no person's look), both null where the system does not say it, `possible` (whether the
+training rows hold the combination that is answered; null where that was not looked at), and for each attribute
+`<attribute>.true` (null where the item has no label), `.answered`, `.confidence` and `.accepted` as above, and
+`.title_names`: `own` where a word of the item's label stands in its title, `other` where only a word of another label
+of the attribute does, `none` where no word of any label does, or there is no title.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from fashionmt.data.prepare import PreparedData
 from fashionmt.data.rows import Rows
 from fashionmt.taxonomy import Taxonomy, learn_taxonomy
 
+ITEM = "item"
+"""All the answers of an item together, beside the attributes."""
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -34,9 +37,9 @@ class Answered:
     classes: dict[str, npt.NDArray[np.int64]]
     """Attribute -> index of a learned class, (N,)."""
     confidence: dict[str, npt.NDArray[np.float64]] | None
-    """Attribute -> (N,); None of a system that gives none."""
-    item_confidence: npt.NDArray[np.float64] | None = None
-    """(N,), the same of all the answers of an item."""
+    """Attribute, or `ITEM` for all of an item's answers -> (N,); None of a system that gives none."""
+    accepted: dict[str, npt.NDArray[np.bool_]] | None
+    """Attribute, or `ITEM` -> (N,), which need no person's look; None of a system that does not say."""
 
 
 class Tabulator:
@@ -56,19 +59,20 @@ class Tabulator:
     def tabulate(self, view: str, answered: Answered) -> pd.DataFrame:
         """`answered`: of the items `view_rows(data, view)`, in that order."""
         rows = view_rows(self.data, view)
-        unknown = np.full(len(rows), np.nan)
         columns: dict[str, Any] = {
             "view": [view] * len(rows),
             "id": [self.data.ids[row] for row in rows],
             "group": [self.groups[row] for row in rows],
-            "confidence": unknown if answered.item_confidence is None else answered.item_confidence,
+            "confidence": _column(answered.confidence, ITEM, len(rows), "float64"),
+            "accepted": _column(answered.accepted, ITEM, len(rows), "boolean"),
             "possible": self._possible(answered),
         }
         for name, space in self.data.spaces.items():
             labels = self.data.items.labels[name][rows]
             columns[f"{name}.true"] = [space.every_class[label] if label >= 0 else None for label in labels]
             columns[f"{name}.answered"] = [space.classes[index] for index in answered.classes[name]]
-            columns[f"{name}.confidence"] = unknown if answered.confidence is None else answered.confidence[name]
+            columns[f"{name}.confidence"] = _column(answered.confidence, name, len(rows), "float64")
+            columns[f"{name}.accepted"] = _column(answered.accepted, name, len(rows), "boolean")
             columns[f"{name}.title_names"] = [self.title_names[name][row] for row in rows]
         return pd.DataFrame(columns)
 
@@ -78,6 +82,11 @@ class Tabulator:
             return pd.array([None] * count, dtype="boolean")
         classes = {name: torch.from_numpy(answered.classes[name]) for name in self.taxonomy.attributes}
         return pd.array((self.taxonomy.index_of(classes) != MISSING).numpy(), dtype="boolean")
+
+
+def _column(columns: Mapping[str, npt.NDArray[Any]] | None, name: str, count: int, kind: str) -> "pd.Series[Any]":
+    """Null in all of `count` rows of a system that does not say it."""
+    return pd.Series([None] * count if columns is None else columns[name], dtype=kind)
 
 
 def attributes_of(table: pd.DataFrame) -> list[str]:

@@ -19,7 +19,7 @@ import fashionmt
 from fashionmt.benchmark.baselines import Classifier, fit_baseline, read_items
 from fashionmt.benchmark.folder import FORMAT, RowFolder
 from fashionmt.benchmark.metrics import Answers, score_view
-from fashionmt.benchmark.predictions import Answered, Tabulator, save_predictions
+from fashionmt.benchmark.predictions import ITEM, Answered, Tabulator, save_predictions
 from fashionmt.benchmark.table import write_tables
 from fashionmt.benchmark.views import view_items, view_rows, view_titles, views_of
 from fashionmt.bootstrap import LEVEL
@@ -27,10 +27,11 @@ from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.config import BenchmarkConfig, TrainConfig
 from fashionmt.data import CatalogueDataset
 from fashionmt.data.prepare import PreparedData
+from fashionmt.decoding import Decoded
 from fashionmt.errors import ExitCode, RowFailedError, UserError
 from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
 from fashionmt.training import run_training, settle
-from fashionmt.training.evaluation import collect_answers
+from fashionmt.training.answers import collect_answers
 from fashionmt.training.fitting import device_of
 from fashionmt.training.loading import keep_data_report, load_data
 from fashionmt.training.report import write_json
@@ -57,7 +58,7 @@ class Scored:
     seconds: dict[str, float]
     """View -> of answering."""
     thresholds: dict[str, Any] | None
-    """The system's, as `metrics.Answers` has them."""
+    """The system's of whole items, as `metrics.Answers` has them."""
 
 
 def run_row(config: TrainConfig) -> str:
@@ -175,7 +176,7 @@ def _score_baseline(
             continue  # a baseline has not learned to do without
         began = time.monotonic()
         shown = read_items(data, view_titles(data, view), view_rows(data, view))
-        answered = Answered({name: model.predict(shown) for name, model in classifiers.items()}, None)
+        answered = Answered({name: model.predict(shown) for name, model in classifiers.items()}, None, None)
         seconds[view] = time.monotonic() - began
         tables.append(tabulator.tabulate(view, answered))
     return Scored(pd.concat(tables, ignore_index=True), seconds, None)
@@ -187,13 +188,19 @@ def _score_tagger(bundle: Bundle, data: PreparedData, tabulator: Tabulator, conf
     for view in views_of(bundle.modalities):
         began = time.monotonic()
         dataset = CatalogueDataset(view_items(data, view, bundle.titles), view_rows(data, view))
-        decoded = bundle.decoder(collect_answers(bundle.tagger, dataset, device, 4 * config.optim.batch_size).logits)
-        classes = {name: value.numpy() for name, value in decoded.answers.items()}
-        confidence = {name: value.numpy() for name, value in decoded.confidence.items()}
+        answers = collect_answers(bundle.tagger, dataset, device, 4 * config.optim.batch_size)
+        decoded = bundle.decoders(answers.logits, answers.views)
         seconds[view] = time.monotonic() - began
-        tables.append(tabulator.tabulate(view, Answered(classes, confidence, decoded.item_confidence.numpy())))
-    thresholds = None if bundle.thresholds is None else asdict(bundle.thresholds)
+        tables.append(tabulator.tabulate(view, _answered(decoded, decides=bundle.decoder.thresholds is not None)))
+    thresholds = None if bundle.decoder.thresholds is None else asdict(bundle.decoder.thresholds)
     return Scored(pd.concat(tables, ignore_index=True), seconds, thresholds)
+
+
+def _answered(decoded: Decoded, decides: bool) -> Answered:
+    classes = {name: value.numpy() for name, value in decoded.answers.items()}
+    confidence = {name: value.numpy() for name, value in decoded.confidence.items()}
+    accepted = {name: value.numpy() for name, value in decoded.accepted.items()} | {ITEM: decoded.item_accepted.numpy()}
+    return Answered(classes, confidence | {ITEM: decoded.item_confidence.numpy()}, accepted if decides else None)
 
 
 def _describe(config: TrainConfig, folder: RowFolder, data: PreparedData, reads: tuple[str, ...]) -> dict[str, Any]:

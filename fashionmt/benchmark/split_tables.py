@@ -178,13 +178,13 @@ def _heads(title: str, shown: Shown, names: Sequence[str], cell: Callable[[Mappi
 
 
 def _accepted(lines: Sequence[Line], names: Sequence[str]) -> list[Table]:
-    """What the thresholds chosen on validation accept on test, shown all that the system reads."""
+    """What the thresholds chosen on validation accept on test."""
     shares, right = [], []
-    for line in sorted(lines, key=lambda line: VIEWS.index(line.main_view)):
-        scored = line.views[line.main_view]
+    for view, line in ((view, line) for view in VIEWS for line in lines if view in line.views):
+        scored = line.views[view]
         found = [*(_figure(scored, name, "accepted") for name in names), scored.get("accepted")]
         if any(found):
-            who = _who(line.main_view, line)
+            who = _who(view, line)
             shares.append([*who, *(plus_minus(one["share"]) if one else NONE for one in found)])
             right.append([*who, *(_kept_promise(one) if one else NONE for one in found)])
     header = [*WHO, *names, "item"]

@@ -36,9 +36,9 @@ NOTES = (
     "Differences are paired: both systems on the same draws of the items that both answered, seeds drawn for each by "
     "itself. Bold: the 95 % interval leaves out 0, which one in twenty does by chance. The linear model is shown the "
     "title, whatever the other is shown.",
-    "A threshold is chosen on validation for a stated accuracy; shown is what it accepts on test, and the accuracy of "
-    "that. A weighted recall is the accuracy. Seconds are wall-clock, over seeds the mean. ≥: of a resumed run, since "
-    "it was resumed.",
+    "A threshold is chosen on validation for a stated accuracy, for items that show picture and title, the picture "
+    "alone or the title alone; shown is what it accepts on test, and the accuracy of that. A weighted recall is the "
+    "accuracy. Seconds are wall-clock, over seeds the mean. ≥: of a resumed run, since it was resumed.",
 )
 
 

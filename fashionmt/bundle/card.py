@@ -5,6 +5,8 @@ from typing import Any
 
 from fashionmt.bundle.content import Bundle
 
+SHOWN = {"image": "the picture", "text": "the title"}
+
 
 def model_card(bundle: Bundle) -> str:
     """What a person should know before using it, in the manner of Mitchell et al. 2019 (arXiv:1810.03993)."""
@@ -19,12 +21,27 @@ def model_card(bundle: Bundle) -> str:
     for name, row in bundle.metrics.get("attributes", {}).items():
         scores = f"{row['accuracy']:.4f} | {row['macro_f1']:.4f} | {row['items']}"
         lines.append(f"| {name} | {len(bundle.spaces[name])} | {scores} | {_accepted(row)} |")
-    calibrated = "calibrated on validation" if bundle.temperatures else "not calibrated"
+    for view, scores in bundle.metrics.get("alone", {}).items():
+        lines += ["", *_alone(view, scores)]
+    calibrated = "calibrated on validation" if bundle.decoder.temperatures else "not calibrated"
     lines += ["", f"Confidences are {calibrated}. It knows only the classes of its training rows.", ""]
-    if bundle.taxonomy is not None:
-        lines += [f"Answers to {', '.join(bundle.taxonomy.attributes)} are combinations of its training rows.", ""]
+    if (taxonomy := bundle.decoder.taxonomy) is not None:
+        lines += [f"Answers to {', '.join(taxonomy.attributes)} are combinations of its training rows.", ""]
     lines += [f"- {key}: {value}" for key, value in bundle.provenance.items()]
     return "\n".join([*lines, "", "Use: `fashionmt.load_bundle(folder).tag(items)`.", ""])
+
+
+def _alone(view: str, scores: Mapping[str, Any]) -> list[str]:
+    """What it is worth to an item that shows one input of two."""
+    lines = [
+        f"By {SHOWN[view]} alone, with confidences and thresholds of its own:",
+        "",
+        "| attribute | accuracy on test | items | accepted, at an accuracy of |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for name, row in scores["attributes"].items():
+        lines.append(f"| {name} | {row['accuracy']:.4f} | {row['items']} | {_accepted(row)} |")
+    return lines
 
 
 def _reads(bundle: Bundle) -> str:

@@ -9,10 +9,9 @@ from fashionmt.config import ModelConfig, PreprocessConfig
 from fashionmt.data.catalogue import ColumnMap
 from fashionmt.data.tabular import TabularEncoder
 from fashionmt.data.titles import TitleEncoder
-from fashionmt.decoding import ConfidenceMaps, Decoder, Thresholds
+from fashionmt.decoding import Decoder, Decoders
 from fashionmt.novelty import Novelty
 from fashionmt.similarity import SimilarityHead
-from fashionmt.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from fashionmt.model.tagger import Tagger
@@ -30,24 +29,17 @@ class Bundle:
     spaces: dict[str, LabelSpace]
     preprocess: PreprocessConfig
     columns: ColumnMap
-    temperatures: dict[str, float]
-    """Attribute -> what its logits are divided by; empty: confidences are not calibrated."""
     metrics: dict[str, Any]
     """Test results, as in `metrics.json`."""
     provenance: dict[str, Any]
     """What it was trained on, when, and with which versions."""
-    shifts: dict[str, list[float]] = field(default_factory=dict)
-    """Attribute -> C numbers subtracted from its logits before anything else."""
-    taxonomy: Taxonomy | None = None
-    """Which classes go together; None: every head answers for itself."""
-    joint_temperature: float = 1.0
-    """Of the taxonomy's combinations."""
-    confidence_maps: ConfidenceMaps | None = None
-    """What confidences go through at last; None: nothing."""
+    decoder: Decoder = field(default_factory=Decoder)
+    """What turns the tagger's logits into answers, for items that show all that it reads."""
+    alone: dict[str, Decoder] = field(default_factory=dict)
+    """By view (`fashionmt.shown`), the same for items that show one input of two, with the same shifts and taxonomy.
+    Empty: `decoder` is theirs too."""
     tabular: TabularEncoder = field(default_factory=lambda: TabularEncoder({}))
     """How the catalogue's other columns are read."""
-    thresholds: Thresholds | None = None
-    """From which confidence on answers are accepted; None: all are for review."""
     novelty: Novelty | None = None
     """What tells an item like none in training; None: nothing does."""
     train_counts: dict[str, list[int]] = field(default_factory=dict)
@@ -66,12 +58,6 @@ class Bundle:
         return (*self.config.modalities, *(("tabular",) if self.tabular.columns else ()))
 
     @property
-    def decoder(self) -> Decoder:
-        """What turns the tagger's logits into answers."""
-        return Decoder(
-            self.temperatures,
-            self.shifts,
-            self.taxonomy,
-            self.joint_temperature,
-            self.confidence_maps,
-        )
+    def decoders(self) -> Decoders:
+        """What turns the tagger's logits into answers, whatever the items show."""
+        return Decoders(self.decoder, self.alone)

@@ -53,6 +53,7 @@ KEYS = {
     "sha256",
 }
 OPTIONAL = {
+    "alone",
     "confidence_maps",
     "shifts",
     "tabular",

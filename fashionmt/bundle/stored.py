@@ -2,27 +2,51 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from fashionmt.confidence import ConfidenceMap, ConfidenceMaps, Threshold, Thresholds
 from fashionmt.config import ClipConfig, FusionConfig, ImageTowerConfig, ModelConfig, TextTowerConfig, WidePathConfig
-from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Threshold, Thresholds
+from fashionmt.decoding import Decoder
 from fashionmt.novelty import Novelty
+from fashionmt.shown import PRIMARY
 from fashionmt.taxonomy import Taxonomy
+
+FITTED = {"temperatures", "joint_temperature", "confidence_maps", "thresholds"}
+"""What of a decoder each view has of its own."""
 
 
 def decisions(stored: Mapping[str, Any], classes: Mapping[str, int]) -> dict[str, Any]:
     """Field of `Bundle` -> all that turns logits into answers. `classes`: attribute -> number of its classes."""
-    maps = _confidence_maps(stored["confidence_maps"], classes) if "confidence_maps" in stored else None
+    shared = Decoder(
+        shifts=_shifts(stored.get("shifts", {}), classes),
+        taxonomy=Taxonomy.from_json(stored["taxonomy"], classes) if "taxonomy" in stored else None,
+    )
     return {
-        "temperatures": _temperatures(stored["temperatures"], classes),
-        "shifts": _shifts(stored.get("shifts", {}), classes),
-        "taxonomy": Taxonomy.from_json(stored["taxonomy"], classes) if "taxonomy" in stored else None,
-        "joint_temperature": _number("joint_temperature", stored.get("joint_temperature", 1.0), positive=True),
-        "confidence_maps": maps,
-        "thresholds": _thresholds(stored["thresholds"], classes) if "thresholds" in stored else None,
+        "decoder": _fitted(shared, stored, classes),
+        "alone": {view: _alone(shared, view, fitted, classes) for view, fitted in stored.get("alone", {}).items()},
         "novelty": _novelty(stored["novelty"]) if "novelty" in stored else None,
         "train_counts": _train_counts(stored.get("train_counts", {}), classes),
     }
+
+
+def _fitted(shared: Decoder, stored: Mapping[str, Any], classes: Mapping[str, int]) -> Decoder:
+    """`shared` with what of a decoder was fitted to items that show the same inputs."""
+    return replace(
+        shared,
+        temperatures=_temperatures(stored["temperatures"], classes),
+        joint_temperature=_number("joint_temperature", stored.get("joint_temperature", 1.0), positive=True),
+        confidence_maps=_confidence_maps(stored["confidence_maps"], classes) if "confidence_maps" in stored else None,
+        thresholds=_thresholds(stored["thresholds"], classes) if "thresholds" in stored else None,
+    )
+
+
+def _alone(shared: Decoder, view: str, stored: Mapping[str, Any], classes: Mapping[str, int]) -> Decoder:
+    if view not in PRIMARY:
+        raise ValueError(f"alone: {view!r} is none of {', '.join(PRIMARY)}")
+    if unknown := stored.keys() - FITTED:
+        raise ValueError(f"alone: {view} holds the unknown key {min(unknown)!r}")
+    return _fitted(shared, stored, classes)
 
 
 def model_config(stored: Mapping[str, Any]) -> ModelConfig:

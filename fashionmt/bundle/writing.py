@@ -22,6 +22,7 @@ from fashionmt.bundle.files import (
     description_digest,
     file_digest,
 )
+from fashionmt.decoding import Decoder
 from fashionmt.similarity import save_head
 
 
@@ -50,20 +51,17 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "text_encoder": bundle.tagger.encoder_config(),
         "preprocess": asdict(bundle.preprocess),
         "columns": asdict(bundle.columns),
-        "temperatures": bundle.temperatures,
         "metrics": bundle.metrics,
         "provenance": bundle.provenance,
-    }
-    if bundle.shifts:
-        described["shifts"] = bundle.shifts
-    if bundle.taxonomy is not None:
-        described |= {"taxonomy": bundle.taxonomy.to_json(), "joint_temperature": bundle.joint_temperature}
-    if bundle.confidence_maps is not None:
-        described["confidence_maps"] = asdict(bundle.confidence_maps)
+    } | _fitted(bundle.decoder)
+    if bundle.decoder.shifts:
+        described["shifts"] = bundle.decoder.shifts
+    if bundle.decoder.taxonomy is not None:
+        described["taxonomy"] = bundle.decoder.taxonomy.to_json()
+    if bundle.alone:
+        described["alone"] = {view: _fitted(decoder) for view, decoder in bundle.alone.items()}
     if bundle.tabular.columns:
         described["tabular"] = bundle.tabular.to_json()
-    if bundle.thresholds is not None:
-        described["thresholds"] = asdict(bundle.thresholds)
     if bundle.novelty is not None:
         described["novelty"] = asdict(bundle.novelty)
     if bundle.train_counts:
@@ -72,6 +70,18 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         # Pairs: in another order they would name other columns, and the digest does not see the order of keys.
         described["similarity"] = {"temperatures": [list(pair) for pair in bundle.similarity.temperatures.items()]}
     return described
+
+
+def _fitted(decoder: Decoder) -> dict[str, Any]:
+    """What of a decoder was fitted to items that show the same inputs; the rest serves them all."""
+    fitted: dict[str, Any] = {"temperatures": decoder.temperatures}
+    if decoder.taxonomy is not None:
+        fitted["joint_temperature"] = decoder.joint_temperature
+    if decoder.confidence_maps is not None:
+        fitted["confidence_maps"] = asdict(decoder.confidence_maps)
+    if decoder.thresholds is not None:
+        fitted["thresholds"] = asdict(decoder.thresholds)
+    return fitted
 
 
 def _digests(folder: Path) -> dict[str, str]:

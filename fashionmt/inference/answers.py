@@ -13,11 +13,10 @@ from torch import Tensor
 
 from fashionmt.attributes import MISSING
 from fashionmt.bundle import Bundle
-from fashionmt.decoding import Decoded, Threshold, Thresholds
+from fashionmt.decoding import Decoded
 from fashionmt.inference.items import Item, Tag
 
 ALTERNATIVES = 3
-NOTHING = Threshold(1.0, None)  # is accepted by a bundle without thresholds
 UNKNOWN, LOW, CONTRADICTS, UNKNOWN_VALUE = "unknown", "low_confidence", "contradicts", "unknown_value"
 """Why a person should look: an item like none in training, an answer below its threshold, a given value that the model
 is sure is another, one that the model has no class for."""
@@ -39,25 +38,25 @@ class Answer:
 
 
 class Answerer:
-    """A bundle's decoder and thresholds at work."""
+    """A bundle's decoders at work."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.spaces = bundle.spaces
-        self.decoder = bundle.decoder
-        self.thresholds = bundle.thresholds or Thresholds(dict.fromkeys(bundle.spaces, NOTHING), NOTHING)
+        self.decoders = bundle.decoders
 
-    def __call__(self, logits: Mapping[str, Tensor], items: Sequence[Item], unknown: Sequence[bool]) -> list[Answer]:
-        """`logits`: attribute -> finite float (B, C), on the CPU, of B `items`. `unknown`: which of these look like
-        nothing the model was trained on: none of their answers is accepted."""
+    def __call__(
+        self, logits: Mapping[str, Tensor], items: Sequence[Item], views: Sequence[str], unknown: Sequence[bool]
+    ) -> list[Answer]:
+        """`logits`: attribute -> finite float (B, C), on the CPU, of B `items`. `views`: what each of them shows.
+        `unknown`: which of them look like nothing the model was trained on: none of their answers is accepted."""
         known = self._known(items)
-        decoded = self.decoder(logits, known)
-        unaided = self.decoder(logits) if known else decoded
+        decoded = self.decoders(logits, views, known)
+        unaided = self.decoders(logits, views) if known else decoded
         columns = {name: self._tags(name, decoded) for name in logits}
         doubts = {name: self._doubts(name, unaided) for name in known}
-        item_confidence = decoded.item_confidence
-        accepted = self.thresholds.item.accepts(item_confidence).tolist()
+        confidences, accepted = decoded.item_confidence.tolist(), decoded.item_accepted.tolist()
         answers = []
-        for row, (item, sure, enough) in enumerate(zip(items, item_confidence.tolist(), accepted, strict=True)):
+        for row, (item, sure, enough) in enumerate(zip(items, confidences, accepted, strict=True)):
             tags = {name: column[row] for name, column in columns.items()}
             others = {name: column[row] for name, column in doubts.items()}
             answer = self._answer(item, tags, others, sure, enough)
@@ -80,8 +79,7 @@ class Answerer:
         classes, answers = self.spaces[name].classes, decoded.answers[name]
         others = decoded.log_probabilities[name].exp().scatter(1, answers.unsqueeze(1), -1)
         best = others.topk(min(ALTERNATIVES, len(classes) - 1), dim=1)
-        confidence = decoded.confidence[name]
-        accepted = self.thresholds.heads[name].accepts(confidence)
+        confidence, accepted = decoded.confidence[name], decoded.accepted[name]
         columns = (column.tolist() for column in (answers, confidence, accepted, best.indices, best.values))
         return [
             Tag(classes[i], sure, enough, tuple((classes[j], p) for j, p in zip(js, ps, strict=True)))
@@ -90,7 +88,7 @@ class Answerer:
 
     def _doubts(self, name: str, unaided: Decoded) -> list[str | None]:
         """What the model would answer by itself with enough confidence to be accepted; None where with less."""
-        enough = self.thresholds.heads[name].accepts(unaided.confidence[name]).tolist()
+        enough = unaided.accepted[name].tolist()
         answers, classes = unaided.answers[name].tolist(), self.spaces[name].classes
         return [classes[i] if sure else None for i, sure in zip(answers, enough, strict=True)]
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from fashionmt.inference.runtimes import Runtime, TorchRuntime, open_runtime
 from fashionmt.inference.similar import Query, SimilarItems, Wanted, find_similar
 from fashionmt.item_index import BundleMark, ItemIndex, check_bundle
 from fashionmt.problems import Code, Problem
+from fashionmt.shown import view_of
 from fashionmt.similarity import item_vectors
 
 NOTHING_READ = Problem(Code.NOTHING_TO_READ, "neither a picture nor a title that the model can read")
@@ -145,7 +146,8 @@ class TaggingEngine:
         logits = {name: value.float().cpu() for name, value in output.logits.items()}
         finite = torch.stack([value.isfinite().all(1) for value in logits.values()]).all(0).tolist()
         readable = {name: value.nan_to_num() for name, value in logits.items()}
-        answers = self._answerer(readable, prepared.readable, self._unknown(readable, prepared))
+        views = [view_of(names) for names in prepared.inputs if names]
+        answers = self._answerer(readable, prepared.readable, views, self._unknown(readable, views))
         if self.embeddings:
             rows = output.embedding.float().cpu().numpy()
             answers = [replace(answer, embedding=row) for answer, row in zip(answers, rows, strict=True)]
@@ -154,11 +156,10 @@ class TaggingEngine:
             answers = [replace(answer, vector=row) for answer, row in zip(answers, rows, strict=True)]
         return [answer if sound else NO_NUMBER for answer, sound in zip(answers, finite, strict=True)]
 
-    def _unknown(self, logits: Mapping[str, Tensor], prepared: PreparedBatch) -> list[bool]:
+    def _unknown(self, logits: Mapping[str, Tensor], views: Sequence[str]) -> list[bool]:
         """Which of the readable items look like nothing the model was trained on."""
-        inputs = [names for names in prepared.inputs if names]
         novelty = self.bundle.novelty
-        return [False] * len(inputs) if novelty is None else novelty.unknown(logits, inputs)
+        return [False] * len(views) if novelty is None else novelty.unknown(logits, views)
 
 
 def engine_of(config: PredictConfig, bundle: Bundle) -> TaggingEngine:

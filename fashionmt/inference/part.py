@@ -19,6 +19,7 @@ from fashionmt.inference.manifest import Manifest
 from fashionmt.inference.part_files import Footer, PartFiles
 from fashionmt.inference.quarantine import Record
 from fashionmt.inference.tag_table import TaggedRow, build_embeddings, build_table
+from fashionmt.shown import view_of
 
 
 @dataclass
@@ -48,6 +49,7 @@ class PartResult:
         return {
             "tagged": len(tags),
             "review": sum(bool(each.review_reasons) for each in tags),
+            "shown": dict(Counter(view_of(each.inputs) for each in tags)),
             "unknown": sum(UNKNOWN in each.review_reasons for each in tags),
             "items_accepted": sum(each.accepted for each in tags),
             "accepted": {name: sum(each.tags[name].accepted for each in tags) for name in attributes},

@@ -32,10 +32,10 @@ def show_workers(count: int, cores: int, with_gpu: bool) -> None:
 
 def show_end(job: Job, totals: Mapping[str, Any]) -> None:
     """The first rows, what became of all, and where it lies."""
-    decides = job.reader.bundle.thresholds is not None
+    decides = job.reader.bundle.decoder.thresholds is not None
     if job.parts[0].format == "parquet" and totals["tagged"]:
         console().print(_first_rows(job, decides))
-    tell(*total_lines(totals, job.reader.bundle.thresholds))
+    tell(*total_lines(totals, job.reader.bundle.decoders))
     if totals["quarantined"]:
         tell(f"what could not be tagged, and why: {job.folder / QUARANTINE}")
     if job.summary is not None:

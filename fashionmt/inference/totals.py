@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fashionmt.decoding import Thresholds
+from fashionmt.decoding import Decoders
+from fashionmt.inference.stated import WHOLE, stated
 
-WHOLE = "all of them"
+ALONE = {"image": "by the picture alone", "text": "by the title alone"}
 
 
 def sum_statistics(statistics: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def _added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def total_lines(totals: Mapping[str, Any], thresholds: Thresholds | None) -> list[str]:
+def total_lines(totals: Mapping[str, Any], decoders: Decoders) -> list[str]:
     """For people: what was repaired, read without its picture, quarantined, accepted."""
     lines = [f"  {count} {what}" for what, count in totals["findings"].items()]
     if pictures := totals["picture_problems"]:
@@ -35,24 +36,31 @@ def total_lines(totals: Mapping[str, Any], thresholds: Thresholds | None) -> lis
         lines.append(f"unknown: {unknown} look like nothing the model was trained on, and are for review")
     if quarantined := totals["quarantined"]:
         lines.append(f"quarantined: {_counted(quarantined)}")
-    return lines + _decisions(totals, thresholds)
+    return lines + _decisions(totals, decoders)
 
 
 def _counted(codes: Mapping[str, int]) -> str:
     return f"{sum(codes.values())} ({', '.join(f'{code} {count}' for code, count in Counter(codes).most_common())})"
 
 
-def _decisions(totals: Mapping[str, Any], thresholds: Thresholds | None) -> list[str]:
+def _decisions(totals: Mapping[str, Any], decoders: Decoders) -> list[str]:
     """What is accepted, and what never is."""
-    if thresholds is None:
+    all_of_them = stated(decoders, totals["shown"])
+    if all_of_them is None:
         return ["accepted: nothing, as the bundle has no thresholds"]
-    if not totals["tagged"]:
-        return []
     counts = totals["accepted"] | {WHOLE: totals["items_accepted"]}
-    each = {**thresholds.heads, WHOLE: thresholds.item}
-    shares = [f"{name} {counts[name] / totals['tagged']:.0%}" for name in counts if each[name].confidence is not None]
-    never = [f"{name} ({each[name].target_accuracy:.4g})" for name in counts if each[name].confidence is None]
+    tagged = totals["tagged"]
+    shares = [f"{name} {counts[name] / tagged:.0%}" for name in counts if tagged and all_of_them[name].reached]
     lines = [f"accepted: {', '.join(shares)}; the rest is for review"] if shares else []
-    if never:
-        lines.append(f"for review, as validation showed no threshold for the accuracy asked: {', '.join(never)}")
+    for view, count in totals["shown"].items():
+        told = f" ({count} items {ALONE[view]})" if view in decoders.alone else ""
+        if never := _never(decoders, view):
+            wrong = f"as validation showed no threshold for the accuracy asked{told}"
+            lines.append(f"for review, {wrong}: {', '.join(never)}")
     return lines
+
+
+def _never(decoders: Decoders, view: str) -> list[str]:
+    """What is never accepted of items that show `view`."""
+    each = stated(decoders, [view]) or {}
+    return [f"{name} ({value.accuracy:.4g})" for name, value in each.items() if not value.reached]

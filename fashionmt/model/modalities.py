@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-PRIMARY = ("image", "text")
-"""An item must have one of them to be read; what else a model reads, `tabular`, goes with them."""
+from fashionmt.shown import PRIMARY
+
 Present = dict[str, Tensor]
 """Modality -> bool (B,): which items have it."""
 

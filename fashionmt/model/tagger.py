@@ -61,14 +61,8 @@ class Tagger(nn.Module):
         features, present = self.features(batch), self._present(batch)
         if self.training:
             return self._answer(batch, features, self._dropped(present))
-        output = self._answer(batch, features, present)
-        if self.silent_titles is None or self.wide is None:
-            return output
-        _, by_picture, _ = views(present)
-        alone = self._answer(batch, features, by_picture).logits
-        silent = self.silent_titles.silent(batch.ngram_ids, present["image"] & present["text"])
-        wide = self.wide(batch.ngram_ids, batch.ngram_weights)
-        return TaggerOutput(self.silent_titles(output.logits, wide, alone, silent), output.embedding)
+        needed = views(present)[:1] if self.silent_titles is None else views(present)[:2]
+        return self._answers(batch, features, needed)[0]
 
     def training_outputs(self, batch: Batch) -> list[tuple[float, TaggerOutput]]:
         """What a training step learns from: (its share of the loss, answers); the shares sum to 1.
@@ -110,7 +104,17 @@ class Tagger(nn.Module):
     def outputs_by_view(self, batch: Batch, features: dict[str, Tensor]) -> list[TaggerOutput]:
         """Answers by all inputs of each item and, of a tagger of pictures and titles, by the picture alone and by the
         title alone; an item that has but one of these shows it in every view. `features`: of that batch."""
-        return [self._answer(batch, features, present) for present in views(self._present(batch))]
+        return self._answers(batch, features, views(self._present(batch)))
+
+    def _answers(self, batch: Batch, features: dict[str, Tensor], shown: list[Present]) -> list[TaggerOutput]:
+        """By each view of `shown`, the whole item's first; where silent titles are told, the picture's next."""
+        whole, *alone = (self._answer(batch, features, present) for present in shown)
+        if self.silent_titles is None or self.wide is None:
+            return [whole, *alone]
+        silent = self.silent_titles.silent(batch.ngram_ids, batch.has_image & batch.has_title)
+        wide = self.wide(batch.ngram_ids, batch.ngram_weights)
+        logits = self.silent_titles(whole.logits, wide, alone[0].logits, silent)
+        return [TaggerOutput(logits, whole.embedding), *alone]
 
     def _dropped(self, present: Present) -> Present:
         """What a training step hides at random."""

@@ -16,7 +16,8 @@ from scipy.special import expit
 from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error
 
-from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Decoder, inside, joint_scores
+from fashionmt.confidence import ConfidenceMap, ConfidenceMaps, inside
+from fashionmt.decoding import Decoder, joint_scores
 from fashionmt.taxonomy import Taxonomy
 from fashionmt.training.outcomes import head_outcomes, item_outcomes
 

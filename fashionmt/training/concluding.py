@@ -1,20 +1,24 @@
 """What follows a training: answers added, temperatures and thresholds chosen on validation, test looked at once."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import torch
+from torch import Tensor
 
 import fashionmt
 from fashionmt.bundle import Bundle
 from fashionmt.config import TrainConfig
 from fashionmt.data import ColumnMap
 from fashionmt.data.prepare import PreparedData
+from fashionmt.decoding import Decoder, Decoders
 from fashionmt.model import Tagger
+from fashionmt.training.answers import Answers, collect_answers, collect_views
 from fashionmt.training.calibration import fit_decoder
 from fashionmt.training.class_counts import class_counts
-from fashionmt.training.evaluation import Answers, collect_answers, score
+from fashionmt.training.evaluation import score
 from fashionmt.training.linear_blend import blend_linear
 from fashionmt.training.loading import taxonomy_of
 from fashionmt.training.logit_adjustment import choose_shifts
@@ -31,16 +35,14 @@ def evaluate(
     """The bundle (best weights; temperatures and thresholds from validation; metrics from both), and the answers of
     both parts."""
     batch_size = 4 * config.optim.batch_size
-    held_out = _add_answers(module.tagger, data, device, batch_size)
-    shifts = choose_shifts(held_out.logits, held_out.labels, class_counts(data)) if config.loss.post_hoc else {}
-    decoder = fit_decoder(held_out.logits, held_out.labels, taxonomy_of(config.data, data), shifts)
-    targets = {name: attribute.target_accuracy for name, attribute in config.data.attributes.items()}
-    groups = data.groups(config.data.split)[data.split.validation]
-    thresholds = choose_thresholds(decoder(held_out.logits), held_out.labels, targets, config.thresholds, groups)
+    add_answers(module.tagger, data, device, batch_size)
+    held_out = collect_views(module.tagger, data.dataset("validation"), device, batch_size, embeddings=False)
+    decoders = fit_decoders(config, data, held_out)
     novelty, found = None, dict[str, dict[str, float]]()
     if (share := config.thresholds.unknown_share) is not None:
-        novelty, found = fit_novelty(module.tagger, data.dataset("validation"), device, batch_size, share)
-    test = collect_answers(module.tagger, data.dataset("test"), device, batch_size)
+        novelty, found = fit_novelty({view: said.where(said.showing(view)) for view, said in held_out.items()}, share)
+    test = collect_views(module.tagger, data.dataset("test"), device, batch_size, embeddings=False)
+    whole = {"validation": next(iter(held_out.values())), "test": next(iter(test.values()))}
     similarity = None
     if config.similarity is not None:
         alike = config.data.alike
@@ -54,20 +56,49 @@ def evaluate(
         spaces=data.spaces,
         preprocess=config.preprocess,
         columns=ColumnMap.of(config.data),
-        temperatures=dict(decoder.temperatures),
-        metrics=score(test, data.spaces, decoder, thresholds)
-        | {"validation": score(held_out, data.spaces, decoder, thresholds), "unknown": found},
+        metrics=score(whole["test"], data.spaces, decoders)
+        | {"alone": _score_alone(test, data, decoders)}
+        | {"validation": score(whole["validation"], data.spaces, decoders), "unknown": found},
         provenance=provenance(config, data),
-        taxonomy=decoder.taxonomy,
-        joint_temperature=decoder.joint_temperature,
-        confidence_maps=decoder.confidence_maps,
-        shifts={name: list(values) for name, values in decoder.shifts.items()},
-        thresholds=thresholds,
+        decoder=decoders.whole,
+        alone=dict(decoders.alone),
         novelty=novelty,
         train_counts={name: counts.tolist() for name, counts in class_counts(data).items()},
         similarity=similarity,
     )
-    return bundle, {"validation": held_out, "test": test}
+    return bundle, whole
+
+
+def fit_decoders(config: TrainConfig, data: PreparedData, held_out: Mapping[str, Answers]) -> Decoders:
+    """How answers are decoded and accepted, fitted by each view to the validation items that show it. `held_out`: what
+    `collect_views` gave of them."""
+    whole, *alone = held_out
+    taxonomy = taxonomy_of(config.data, data)
+    shifts = (
+        choose_shifts(held_out[whole].logits, held_out[whole].labels, class_counts(data))
+        if config.loss.post_hoc
+        else {}
+    )
+    targets = {name: attribute.target_accuracy for name, attribute in config.data.attributes.items()}
+    groups = data.groups(config.data.split)[data.split.validation]
+
+    def fit(view: str) -> Decoder:
+        shows = held_out[view].showing(view)
+        own = held_out[view].where(shows)
+        decoder = fit_decoder(own.logits, own.labels, taxonomy, shifts)
+        decoded = decoder(own.logits)
+        thresholds = choose_thresholds(decoded, own.labels, targets, config.thresholds, groups[shows.numpy()])
+        return replace(decoder, thresholds=thresholds)
+
+    return Decoders(fit(whole), {view: fit(view) for view in alone})
+
+
+def _score_alone(test: Mapping[str, Answers], data: PreparedData, decoders: Decoders) -> dict[str, Any]:
+    """View -> `score` of the test items that have it, shown by it alone."""
+    return {
+        view: score(test[view].where(test[view].showing(view)), data.spaces, Decoders(decoder))
+        for view, decoder in decoders.alone.items()
+    }
 
 
 def provenance(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
@@ -85,12 +116,14 @@ def provenance(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
     }
 
 
-def _add_answers(tagger: Tagger, data: PreparedData, device: torch.device, batch_size: int) -> Answers:
-    """Add to the tagger what its config has added after training; what it says of the validation items then."""
+def add_answers(tagger: Tagger, data: PreparedData, device: torch.device, batch_size: int) -> None:
+    """Add to the tagger what its config has added after training."""
+    blend = tagger.config.wide is not None and tagger.config.wide.blend
+    if not blend and tagger.silent_titles is None:
+        return
     held_out = collect_answers(tagger, data.dataset("validation"), device, batch_size)
-    if tagger.config.wide is not None and tagger.config.wide.blend:
-        held_out = replace(held_out, logits=blend_linear(tagger, data, held_out.logits, held_out.labels))
+    logits: Mapping[str, Tensor] = held_out.logits
+    if blend:
+        logits = blend_linear(tagger, data, logits, held_out.labels)
     if tagger.silent_titles is not None:
-        shared = share_silent_titles(tagger, data, held_out.logits, device, batch_size)
-        held_out = replace(held_out, logits=shared)
-    return held_out
+        share_silent_titles(tagger, data, logits, device, batch_size)

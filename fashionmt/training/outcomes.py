@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from fashionmt.attributes import MISSING
-from fashionmt.decoding import Decoded, Threshold
+from fashionmt.confidence import Threshold
+from fashionmt.decoding import Decoded
 
 
 @dataclass(frozen=True)
@@ -18,17 +19,19 @@ class Outcomes:
     """float64 (N,)."""
     right: Tensor
     """bool (N,); an item of a class that was not learned is a mistake."""
+    accepted: Tensor
+    """bool (N,)."""
     labelled: Tensor
     """bool (items,): which items these N are."""
 
-    def under(self, threshold: Threshold) -> dict[str, float | None]:
-        """What the threshold accepts: its share of the items, and how many of these are right."""
-        accepted = threshold.accepts(self.confidence)
+    def accepting(self, threshold: Threshold) -> dict[str, float | None]:
+        """The threshold by which answers were accepted, or most of them; their share, and how many of these are
+        right."""
         return {
             "target_accuracy": threshold.target_accuracy,
             "threshold": threshold.confidence,
-            "accepted": _share(accepted),
-            "accepted_accuracy": _share(self.right[accepted]),
+            "accepted": _share(self.accepted),
+            "accepted_accuracy": _share(self.right[self.accepted]),
         }
 
 
@@ -41,7 +44,8 @@ def head_outcomes(decoded: Decoded, labels: Mapping[str, Tensor]) -> dict[str, O
     outcomes = {}
     for name, answers in decoded.answers.items():
         labelled = labels[name] != MISSING
-        outcomes[name] = Outcomes(decoded.confidence[name][labelled], (answers == labels[name])[labelled], labelled)
+        right, accepted = (answers == labels[name])[labelled], decoded.accepted[name][labelled]
+        outcomes[name] = Outcomes(decoded.confidence[name][labelled], right, accepted, labelled)
     return outcomes
 
 
@@ -50,4 +54,5 @@ def item_outcomes(decoded: Decoded, labels: Mapping[str, Tensor]) -> Outcomes:
     missing = torch.stack([labels[name] == MISSING for name in decoded.answers])
     right = torch.stack([answers == labels[name] for name, answers in decoded.answers.items()])
     labelled = ~missing.all(0)
-    return Outcomes(decoded.item_confidence[labelled], (right | missing).all(0)[labelled], labelled)
+    wholly = (right | missing).all(0)[labelled]
+    return Outcomes(decoded.item_confidence[labelled], wholly, decoded.item_accepted[labelled], labelled)

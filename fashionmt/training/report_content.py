@@ -13,7 +13,7 @@ from fashionmt.config import ModelConfig, TrainConfig
 from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.data.prepare import PreparedData
 from fashionmt.run_report import Head, HeldOut, ReportContent, write_report
-from fashionmt.training.evaluation import Answers
+from fashionmt.training.answers import Answers
 from fashionmt.training.run_folder import RunFolder
 from fashionmt.training.tracking import ResultLogger
 
@@ -77,7 +77,7 @@ def report_content(
 
 def decode(answers: Answers, bundle: Bundle) -> dict[str, Head]:
     """Each head's probabilities and answers, as tagging decodes them."""
-    decoded = bundle.decoder(answers.logits)
+    decoded = bundle.decoders(answers.logits, answers.views)
     return {
         name: Head(logs.exp().numpy(), decoded.answers[name].numpy(), answers.labels[name].numpy())
         for name, logs in decoded.log_probabilities.items()

@@ -7,7 +7,6 @@ kind counts as much as the other, unless there are few of it.
 N items, A attributes, C classes of an attribute.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,8 +22,8 @@ from fashionmt.data.prepare import PreparedData
 from fashionmt.model import Tagger
 from fashionmt.model.silent_titles import AS_IS, SilentTitles
 from fashionmt.model.wide_path import WidePath
+from fashionmt.training.answers import collect_answers
 from fashionmt.training.datamodule import evaluation_loader
-from fashionmt.training.evaluation import collect_answers
 from fashionmt.training.stacking import choose_shares
 
 FEWEST = 100
@@ -46,8 +45,8 @@ class Shown:
 
 def share_silent_titles(
     tagger: Tagger, data: PreparedData, logits: Mapping[str, Tensor], device: torch.device, batch_size: int
-) -> dict[str, Tensor]:
-    """Choose the shares of `tagger.silent_titles`; returns `logits` as the tagger would give them now.
+) -> None:
+    """Choose the shares of `tagger.silent_titles`.
 
     Args:
         logits: attribute -> float (N, C), the tagger's, of the validation items.
@@ -65,8 +64,6 @@ def share_silent_titles(
     for place, name in enumerate(module.names):
         chosen = _choose(name, place, kinds, alone[name], labels[name])
         module.shares[:, place] = module.shares.new_tensor(chosen)
-    shared: dict[str, Tensor] = copy.deepcopy(module).cpu()(whole.logits, whole.wide, alone, whole.silent)
-    return shared
 
 
 def class_words(titles: Sequence[str], spaces: Mapping[str, LabelSpace], ngrams: NgramVocabulary) -> Tensor:

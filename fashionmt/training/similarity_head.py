@@ -16,13 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import trange
 
+from fashionmt.batch import TaggerOutput
 from fashionmt.config import SimilarityConfig
 from fashionmt.data import CatalogueDataset
 from fashionmt.data.prepare import PreparedData
 from fashionmt.model import Tagger
 from fashionmt.similarity import SimilarityHead, head_features
+from fashionmt.training.answers import Answers, collect_views
 from fashionmt.training.graded_contrast import graded_contrast, likeness
-from fashionmt.training.item_views import ItemViews, collect_views
 
 LEARNING_RATE = 3e-3
 WARMUP = 0.1
@@ -44,15 +45,19 @@ def learn_similarity(
     if len(rows) > MOST:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST, replace=False))
     views = collect_views(tagger, CatalogueDataset(data.items, rows), device, batch_size)
-    return fit_similarity_head(views, alike or list(data.spaces), config, seed)
+    return fit_similarity_head(list(views.values()), alike or list(data.spaces), config, seed)
 
 
-def fit_similarity_head(views: ItemViews, alike: Sequence[str], config: SimilarityConfig, seed: int) -> SimilarityHead:
-    """The head of what a tagger says of its training items; the same again for the same `seed`."""
+def fit_similarity_head(
+    views: Sequence[Answers], alike: Sequence[str], config: SimilarityConfig, seed: int
+) -> SimilarityHead:
+    """The head of what a tagger says of its training items, by each view, the whole items' first; the same again for
+    the same `seed`."""
     temperatures = dict.fromkeys(alike, 1.0)
-    shown = torch.stack([head_features(output, temperatures) for output in views.outputs])  # (V, N, F)
-    head = starting_head(shown, views.outputs[0].embedding.shape[1], config.size)
-    _train(head, shown, {name: views.labels[name] for name in alike}, config, seed)
+    outputs = [TaggerOutput(view.logits, view.embedding) for view in views]
+    shown = torch.stack([head_features(output, temperatures) for output in outputs])  # (V, N, F)
+    head = starting_head(shown, outputs[0].embedding.shape[1], config.size)
+    _train(head, shown, {name: views[0].labels[name] for name in alike}, config, seed)
     return SimilarityHead(head.weight.detach().clone(), head.bias.detach().clone(), temperatures)
 
 

@@ -19,8 +19,9 @@ import pandas as pd
 from scipy.stats import beta
 from torch import Tensor
 
+from fashionmt.confidence import Threshold, Thresholds
 from fashionmt.config import ThresholdConfig
-from fashionmt.decoding import Decoded, Threshold, Thresholds
+from fashionmt.decoding import Decoded
 from fashionmt.training.outcomes import Outcomes, head_outcomes, item_outcomes
 
 Floats = npt.NDArray[np.float64]

@@ -11,6 +11,8 @@ from fashionmt.benchmark.metrics import Answers, score_view
 
 CLASSES = {"colour": ["red", "blue", "navy", "plum"], "season": ["summer", "winter"]}
 COUNT = 80
+SURE = {"colour": 0.4, "season": 2.0, "item": 0.7}
+"""What is as sure is accepted."""
 THRESHOLDS = {
     "heads": {
         "colour": {"target_accuracy": 0.9, "confidence": 0.4},
@@ -41,7 +43,9 @@ def table() -> pd.DataFrame:
             for own, other, keep in zip(true, guess, kept, strict=True)
         ]
         columns[f"{name}.confidence"] = draw.random(COUNT)
+        columns[f"{name}.accepted"] = pd.array(columns[f"{name}.confidence"] >= SURE[name], dtype="boolean")
         columns[f"{name}.title_names"] = draw.choice(["own", "other", "none"], COUNT)
+    columns["accepted"] = pd.array(columns["confidence"] >= SURE["item"], dtype="boolean")
     return pd.DataFrame(columns)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import CLASSES, ITEMS, WriteRow
+from made_up import CLASSES, ITEMS, SURE, WriteRow
 
 from fashionmt.benchmark.cells import difference
 from fashionmt.benchmark.page import LEFT, WIDE
@@ -297,14 +297,14 @@ def test_thresholds_are_shown_with_what_they_keep_of_their_promise(write_row: Wr
     folder = write_row("net", ("picture", "both"), thresholds=THRESHOLDS)
     write_row("linear", baseline="linear")
     markdown = rendered(tmp_path)
-    header, row = table(markdown, FAMILY, "Accepted at the threshold, % of items")
+    header, alone, row = table(markdown, FAMILY, "Accepted at the threshold, % of items")
     assert header == ["view", "system", "size", *CLASSES, "item"]
     found = pd.read_parquet(folder / "predictions.parquet").query("view == 'both'")
-    accepted = found[found["colour.confidence"] >= 0.3]
-    assert row[:2] == ["both", "net"]
+    accepted = found[found["colour.confidence"] >= SURE]
+    assert [alone[:2], row[:2]] == [["picture", "net"], ["both", "net"]]
     assert number(row[3]) == pytest.approx(100 * len(accepted) / ITEMS, abs=0.05)
     assert row[5] == "0.0 ±0.0"
-    _, right = table(markdown, FAMILY, "Right among the accepted, % (stated)")
+    *_, right = table(markdown, FAMILY, "Right among the accepted, % (stated)")
     share = (accepted["colour.true"] == accepted["colour.answered"]).mean()
     assert number(right[3]) == pytest.approx(100 * share, abs=0.05)
     assert right[3].endswith(" (90)")

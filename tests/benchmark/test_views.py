@@ -96,7 +96,7 @@ def tabulate() -> Tabulate:
     def made(view: str = "both", **split: Any) -> pd.DataFrame:
         data = prepared()
         count = len(view_rows(data, view))
-        answered = Answered({"colour": np.full(count, 2), "kind": np.ones(count, np.int64)}, None)
+        answered = Answered({"colour": np.full(count, 2), "kind": np.ones(count, np.int64)}, None, None)
         return Tabulator(data, SplitConfig(**split)).tabulate(view, answered)
 
     return made
@@ -108,7 +108,7 @@ def test_predictions_say_what_each_item_is_and_what_was_answered(tabulate: Tabul
     assert table["colour.true"].fillna("").tolist() == ["Red", "Red", "Blue", "Red", "Plum", ""]
     assert table["colour.answered"].tolist() == ["Red"] * 6
     assert table["kind.answered"].tolist() == ["Hats and Caps"] * 6
-    assert table["colour.confidence"].isna().all()
+    assert table[["confidence", "accepted", "colour.confidence", "colour.accepted"]].isna().all(axis=None)
 
 
 def test_a_title_names_its_label_another_or_none(tabulate: Tabulate) -> None:
@@ -129,7 +129,7 @@ def test_the_bootstrap_draws_blocks_or_families(tabulate: Tabulate, split: dict[
 
 def test_items_with_one_title_are_of_one_group() -> None:
     data = prepared([*TITLES[:6], "red!", TITLES[7]])
-    answered = Answered({"colour": np.zeros(6, np.int64), "kind": np.zeros(6, np.int64)}, None)
+    answered = Answered({"colour": np.zeros(6, np.int64), "kind": np.zeros(6, np.int64)}, None, None)
     table = Tabulator(data, SplitConfig()).tabulate("both", answered)
     assert table["group"].tolist() == ["i2", "i3", "i4", "i5", "i3", "i7"]
 

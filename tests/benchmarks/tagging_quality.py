@@ -36,7 +36,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         alone = _tagged(Path(folder) / "alone", options, labels, bundle, [])
         given = _tagged(Path(folder) / "given", options, labels, bundle, [GIVEN])
-    parents = [name for name in (bundle.taxonomy.attributes if bundle.taxonomy else ()) if name != GIVEN]
+    parents = [
+        name for name in (bundle.decoder.taxonomy.attributes if bundle.decoder.taxonomy else ()) if name != GIVEN
+    ]
     result: dict[str, Any] = {"items": len(alone), "attributes": {}}
     for name in bundle.spaces:
         result["attributes"][name] = _shares(name, alone, labels) | {"right_with_type": _right(name, given, labels)}
@@ -102,13 +104,13 @@ def _item_shares(rows: list[dict[str, Any]], labels: dict[str, Any], names: list
 
 
 def _impossible(row: dict[str, Any], bundle: Bundle) -> bool:
-    if bundle.taxonomy is None:
+    if bundle.decoder.taxonomy is None:
         return False
-    spaces = [bundle.spaces[name] for name in bundle.taxonomy.attributes]
+    spaces = [bundle.spaces[name] for name in bundle.decoder.taxonomy.attributes]
     answer = tuple(
-        space.classes.index(row[name]) for space, name in zip(spaces, bundle.taxonomy.attributes, strict=True)
+        space.classes.index(row[name]) for space, name in zip(spaces, bundle.decoder.taxonomy.attributes, strict=True)
     )
-    return answer not in {tuple(each) for each in bundle.taxonomy.combinations}
+    return answer not in {tuple(each) for each in bundle.decoder.taxonomy.combinations}
 
 
 if __name__ == "__main__":

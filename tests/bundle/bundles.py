@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ from tiny import (
 )
 
 from fashionmt.bundle import Bundle, read_bundle
+from fashionmt.confidence import ConfidenceMap, ConfidenceMaps, Threshold, Thresholds
 from fashionmt.config import ClipConfig, PreprocessConfig, TextTowerConfig
 from fashionmt.data import ColumnMap, TitleEncoder
 from fashionmt.data.tabular import CategoricalColumn, NumericColumn, TabularEncoder
-from fashionmt.decoding import ConfidenceMap, ConfidenceMaps, Threshold, Thresholds
+from fashionmt.decoding import Decoder
 from fashionmt.errors import UserError
 from fashionmt.model import clip_tokenizer, pretrained_tokenizer
 from fashionmt.novelty import Novelty
@@ -78,13 +79,13 @@ def a_bundle(kind: str, tmp_path: Path) -> Bundle:
             "nr", "Bezeichnung", None, "{id}_1.png", ("", "n/a"), dict.fromkeys(tabular.columns, "Spalte")
         ),
         tabular=tabular,
-        temperatures={"colour": 1.5, "season": 0.1 + 0.2},
+        decoder=Decoder({"colour": 1.5, "season": 0.1 + 0.2}),
         metrics={"attributes": {n: {"accuracy": 0.5, "macro_f1": 1 / 3, "items": 7} for n in CLASSES}, "items": 7},
         provenance={"data": "Röcke & Hosen", "seed": 3},
     )
 
 
-DECIDED: Json = {
+FITTED: Json = {
     "shifts": {"season": [0.1, -0.2, 1 / 3]},
     "taxonomy": Taxonomy(("colour", "season"), ((0, 0), (1, 1), (1, 2), (2, 0), (3, 1)), (7, 1, 2, 0, 3)),
     "joint_temperature": 0.1 + 0.7,
@@ -93,10 +94,23 @@ DECIDED: Json = {
         ConfidenceMap(1.0, 1.0, 0.25),
     ),
     "thresholds": Thresholds({"colour": Threshold(0.99, 2 / 3), "season": Threshold(0.9, None)}, Threshold(0.8, 0.1)),
+}
+"""All that a decoder may have and need not."""
+OPTIONAL: Json = {
     "novelty": Novelty({"text": -2 / 3}),
     "train_counts": {"colour": [5, 0, 2, 9], "season": [1, 2, 3]},
 }
-"""All that a bundle may have and need not."""
+"""What else a bundle may have and need not."""
+
+
+def decided(bundle: Bundle, given: Collection[str]) -> Bundle:
+    """With some of `FITTED`, some of `OPTIONAL`, and `alone` with as much of its own as an item's as a whole has."""
+    fitted = {key: FITTED[key] for key in given if key in FITTED}
+    rest = {key: OPTIONAL[key] for key in given if key in OPTIONAL}
+    whole = replace(bundle.decoder, **fitted)
+    if "alone" in given:
+        rest["alone"] = {"text": replace(whole, temperatures={"colour": 0.7}), "image": replace(whole, temperatures={})}
+    return replace(bundle, decoder=whole, **rest)
 
 
 def a_head(seed: int = 0) -> SimilarityHead:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bundles import DECIDED, a_bundle, a_head
+from bundles import FITTED, OPTIONAL, a_bundle, a_head, decided
 from tiny import one_thread
 
 from fashionmt.bundle import save_bundle
@@ -15,5 +15,6 @@ _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     """A bundle of a text tagger with a wide path: the fastest that has every file; and every optional key."""
-    save_bundle(replace(a_bundle("wide", tmp_path), similarity=a_head(), **DECIDED), tmp_path / "bundle")
+    bundle = replace(a_bundle("wide", tmp_path), similarity=a_head())
+    save_bundle(decided(bundle, [*FITTED, *OPTIONAL, "alone"]), tmp_path / "bundle")
     return tmp_path / "bundle"

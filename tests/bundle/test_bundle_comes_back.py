@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bundles import DECIDED, KINDS, Json, a_bundle, describe
+from bundles import FITTED, KINDS, OPTIONAL, Json, a_bundle, decided, describe
 from tiny import CLASSES, WORDS, random_batch
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.bundle import read_bundle, save_bundle
-from fashionmt.decoding import Decoder
 from fashionmt.similarity import SimilarityHead, item_vectors
 
 # There and back
@@ -44,7 +43,7 @@ def test_it_comes_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
     if titles.ngrams is not None and titles_again.ngrams is not None:
         assert np.array_equal(titles_again.ngrams.hashes, titles.ngrams.hashes)
         assert np.array_equal(titles_again.ngrams.idf, titles.ngrams.idf)
-    for field in ("spaces", "preprocess", "columns", "temperatures", "metrics", "provenance"):
+    for field in ("spaces", "preprocess", "columns", "decoder", "alone", "metrics", "provenance"):
         assert getattr(again, field) == getattr(bundle, field)
     assert again.tagger.config == bundle.tagger.config
 
@@ -59,18 +58,21 @@ def test_it_comes_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
         ["confidence_maps"],
         ["novelty"],
         ["train_counts"],
-        list(DECIDED),
+        ["alone"],
+        [*FITTED, *OPTIONAL, "alone"],
     ],
 )
 def test_what_need_not_be_there_comes_back_or_is_left_out(given: list[str], tmp_path: Path) -> None:
-    bundle = replace(a_bundle("text", tmp_path), **{key: DECIDED[key] for key in given})
+    bundle = decided(a_bundle("text", tmp_path), given)
     save_bundle(bundle, tmp_path / "bundle")
     again = read_bundle(tmp_path / "bundle")
-    for key in DECIDED:
+    for key in ("decoder", "alone", *OPTIONAL):
         assert getattr(again, key) == getattr(bundle, key)
-    assert DECIDED.keys() & json.loads((tmp_path / "bundle/bundle.json").read_text()) == set(given)
+    kept = json.loads((tmp_path / "bundle/bundle.json").read_text())
+    assert {*FITTED, *OPTIONAL, "alone"} & kept.keys() == set(given)
     logits = {name: torch.randn(50, size) for name, size in CLASSES.items()}
-    said, expected = again.decoder(logits), bundle.decoder(logits)
+    views = ["image", "text", "image+text", "", "text"] * 10
+    said, expected = again.decoders(logits, views), bundle.decoders(logits, views)
     assert all(torch.equal(said.answers[name], expected.answers[name]) for name in CLASSES)
     assert torch.equal(said.item_confidence, expected.item_confidence)
 
@@ -98,19 +100,9 @@ def test_a_bundle_without_a_similarity_head_has_none(tmp_path: Path) -> None:
     assert read_bundle(tmp_path / "bundle").similarity is None
 
 
-def test_the_decoder_is_made_of_all_its_parts(saved: Path) -> None:
-    assert read_bundle(saved).decoder == Decoder(
-        {"colour": 1.5, "season": 0.1 + 0.2},
-        DECIDED["shifts"],
-        DECIDED["taxonomy"],
-        DECIDED["joint_temperature"],
-        DECIDED["confidence_maps"],
-    )
-
-
 @pytest.mark.parametrize("kind", ["both", "image", "pretrained", "clip", "towers"])
 def test_what_was_read_is_written_as_the_same_bytes(kind: str, tmp_path: Path) -> None:
-    bundle = replace(a_bundle(kind, tmp_path), **DECIDED)
+    bundle = decided(a_bundle(kind, tmp_path), [*FITTED, *OPTIONAL, "alone"])
     head = SimilarityHead(torch.randn(5, bundle.tagger.fusion.size), torch.randn(5))
     save_bundle(replace(bundle, similarity=head), tmp_path / "first")
     save_bundle(read_bundle(tmp_path / "first"), tmp_path / "second")
@@ -169,6 +161,16 @@ def test_the_card_tells_what_is_accepted(tmp_path: Path) -> None:
     card = (tmp_path / "bundle/README.md").read_text(encoding="utf-8")
     assert "| colour | 4 | 0.5000 | 0.3333 | 7 | 62.5%, at 0.9876 (aim 0.99) |" in card
     assert "| season | 3 | 0.5000 | 0.3333 | 7 | none |" in card
+
+
+def test_the_card_tells_what_one_input_alone_is_worth(tmp_path: Path) -> None:
+    bundle = a_bundle("both", tmp_path)
+    row = {"accuracy": 0.25, "items": 6, "target_accuracy": 0.99, "accepted": 0.5, "accepted_accuracy": 0.9876}
+    bundle.metrics["alone"] = {"image": {"attributes": {"colour": row}}}
+    save_bundle(bundle, tmp_path / "bundle")
+    card = (tmp_path / "bundle/README.md").read_text(encoding="utf-8")
+    assert "By the picture alone" in card
+    assert "| colour | 0.2500 | 6 | 50.0%, at 0.9876 (aim 0.99) |" in card
 
 
 def test_classes_that_could_not_be_learned_are_not_kept(tmp_path: Path) -> None:

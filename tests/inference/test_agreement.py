@@ -1,22 +1,24 @@
 """Training's evaluation, the reloaded bundle and tagging say the same of the same items."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tagged import decided_by
 
 from fashionmt.bundle import Bundle, read_bundle
+from fashionmt.confidence import Threshold, Thresholds
 from fashionmt.data.catalogue import CatalogueFiles
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.stored_catalogue import read_catalogue
-from fashionmt.decoding import Threshold, Thresholds
+from fashionmt.decoding import Decoders
 from fashionmt.hydra_bridge import from_yaml
 from fashionmt.inference import Item, ItemTags, TaggingEngine
 from fashionmt.paths import cache_dir
-from fashionmt.training.evaluation import Answers, collect_answers, score
+from fashionmt.training.answers import Answers, collect_answers, collect_views
+from fashionmt.training.evaluation import score
 from fashionmt.training.loading import load_data, taxonomy_of
 
 
@@ -55,22 +57,26 @@ def test_the_reloaded_bundle_scores_what_training_wrote(
     bundle: Bundle, data: PreparedData, answers: dict[str, Answers], trained: Path
 ) -> None:
     written = json.loads((trained / "metrics.json").read_text())
-    again = score(answers["test"], data.spaces, bundle.decoder, bundle.thresholds)
-    again["validation"] = score(answers["validation"], data.spaces, bundle.decoder, bundle.thresholds)
+    again = score(answers["test"], data.spaces, bundle.decoders)
+    again["validation"] = score(answers["validation"], data.spaces, bundle.decoders)
+    shown = collect_views(bundle.tagger, data.dataset("test"), torch.device("cpu"), 100)
+    again["alone"] = {
+        view: score(shown[view].where(shown[view].showing(view)), data.spaces, Decoders(bundle.alone[view]))
+        for view in ("image", "text")
+    }
     assert close(again, {key: written[key] for key in again})
     assert written.keys() - again.keys() == {"seconds", "resumed", "unknown"}
-    assert bundle.taxonomy == taxonomy_of(from_yaml(trained / "config.yaml").data, data)
+    assert bundle.decoder.taxonomy == taxonomy_of(from_yaml(trained / "config.yaml").data, data)
 
 
 def test_tagging_answers_and_accepts_what_evaluation_counts(
     bundle: Bundle, data: PreparedData, answers: dict[str, Answers], trained: Path
 ) -> None:
     heads = {name: Threshold(0.9, 0.5 + 0.08 * i) for i, name in enumerate(bundle.spaces)}
-    # Without its limits of unknown items: evaluation knows the thresholds alone.
-    decided = replace(bundle, thresholds=Thresholds(heads, Threshold(0.8, 0.1)), novelty=None)
+    decided = decided_by(bundle, Thresholds(heads, Threshold(0.8, 0.1)))
     tagged = tag_test_items(decided, data, trained)
     decoded = decided.decoder(answers["test"].logits)
-    scores = score(answers["test"], data.spaces, decided.decoder, decided.thresholds)
+    scores = score(answers["test"], data.spaces, decided.decoders)
     for name, space in data.spaces.items():
         tags = [item.tags[name] for item in tagged]
         assert [tag.value for tag in tags] == [space.classes[i] for i in decoded.answers[name].tolist()]

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tagged import decided_by
 
 from fashionmt.batch import Batch, TaggerOutput
 from fashionmt.bundle import Bundle, read_bundle
+from fashionmt.confidence import Threshold, Thresholds
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.data.tables import Table
-from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.inference import Item, ItemTags, Tag, TaggingEngine, load_bundle
 from fashionmt.inference.engine import AHEAD, PreparedBatch
@@ -43,7 +44,7 @@ def decided(trained: Path) -> Bundle:
     """The trained bundle, with thresholds that accept some answers and not others, whatever the item."""
     heads = {name: Threshold(0.9, 0.5 + 0.08 * i) for i, name in enumerate(read_bundle(trained / "bundle").spaces)}
     heads["season"] = Threshold(0.9, None)
-    return replace(read_bundle(trained / "bundle"), thresholds=Thresholds(heads, Threshold(0.8, 0.1)), novelty=None)
+    return decided_by(read_bundle(trained / "bundle"), Thresholds(heads, Threshold(0.8, 0.1)))
 
 
 def same(one: ItemTags, other: ItemTags) -> bool:
@@ -212,11 +213,11 @@ def test_bfloat16_moves_confidences_a_little(trained: Path, items: list[Item], e
 
 
 def test_what_is_accepted_is_at_or_above_its_threshold(decided: Bundle, items: list[Item]) -> None:
-    assert decided.thresholds is not None
+    assert decided.decoder.thresholds is not None
     tagged = TaggingEngine(decided).tag([*items, Item("nothing")])
     for tags in tagged:
         for name, tag in tags.tags.items():
-            threshold = decided.thresholds.heads[name].confidence
+            threshold = decided.decoder.thresholds.heads[name].confidence
             assert tag.accepted is (threshold is not None and sure(tag) >= threshold)
     assert {tags.tags["gender"].accepted for tags in tagged[:-1]} == {True, False}
     assert {tags.accepted for tags in tagged[:-1]} == {True, False}
@@ -226,8 +227,34 @@ def test_what_is_accepted_is_at_or_above_its_threshold(decided: Bundle, items: l
 
 
 def test_a_bundle_without_thresholds_accepts_nothing(decided: Bundle, items: list[Item]) -> None:
-    tagged = TaggingEngine(replace(decided, thresholds=None)).tag(items)
+    tagged = TaggingEngine(decided_by(decided, None)).tag(items)
     assert not any(tags.accepted or tag.accepted for tags in tagged for tag in tags.tags.values())
+
+
+def test_items_that_show_one_input_are_decided_by_that_views_own_thresholds(
+    trained: Path, decided: Bundle, items: list[Item]
+) -> None:
+    kept = read_bundle(trained / "bundle")
+    assert set(kept.alone) == {"image", "text"}
+    assert (
+        len({kept.decoder.temperatures["season"], *(each.temperatures["season"] for each in kept.alone.values())}) == 3
+    )
+    every = Thresholds({name: Threshold(0.9, 0.0) for name in kept.spaces}, Threshold(0.9, 0.0))
+    by_title = replace(decided, alone={"text": replace(kept.alone["text"], thresholds=every)})
+    shown = [
+        item if i % 3 == 0 else replace(item, image=None) if i % 3 == 1 else replace(item, title=None)
+        for i, item in enumerate(items)
+    ]
+    for i, (with_own, without) in enumerate(
+        zip(TaggingEngine(by_title).tag(shown), TaggingEngine(decided).tag(shown), strict=True)
+    ):
+        if i % 3 == 1:
+            assert with_own.accepted
+            assert all(tag.accepted for tag in with_own.tags.values())
+            assert not without.tags["season"].accepted
+        else:
+            assert same(with_own, without)
+            assert with_own.accepted is without.accepted
 
 
 def test_the_alternatives_are_the_most_probable_other_classes(decided: Bundle, items: list[Item]) -> None:
@@ -247,7 +274,7 @@ def test_the_alternatives_are_the_most_probable_other_classes(decided: Bundle, i
 
 
 def test_answers_are_combinations_that_the_training_rows_hold(engine: TaggingEngine, items: list[Item]) -> None:
-    taxonomy = engine.bundle.taxonomy
+    taxonomy = engine.bundle.decoder.taxonomy
     assert taxonomy is not None
     assert taxonomy.attributes == ("articleType", "subCategory", "masterCategory")
     spaces = [engine.bundle.spaces[name] for name in taxonomy.attributes]
@@ -259,8 +286,8 @@ def test_answers_are_combinations_that_the_training_rows_hold(engine: TaggingEng
 
 
 def test_a_bundle_without_a_taxonomy_answers_head_by_head(decided: Bundle, items: list[Item]) -> None:
-    alone = replace(decided, taxonomy=None)
-    for joint, single in zip(TaggingEngine(decided).tag(items), TaggingEngine(alone).tag(items), strict=True):
+    each = replace(decided, decoder=replace(decided.decoder, taxonomy=None))
+    for joint, single in zip(TaggingEngine(decided).tag(items), TaggingEngine(each).tag(items), strict=True):
         for name in ("baseColour", "gender", "season"):
             assert joint.tags[name] == single.tags[name]
 
@@ -296,7 +323,7 @@ def test_a_trained_bundle_calls_few_of_its_own_catalogue_unknown(engine: Tagging
 
 
 def test_a_known_article_type_fixes_its_parents_and_is_kept(decided: Bundle, items: list[Item]) -> None:
-    taxonomy = decided.taxonomy
+    taxonomy = decided.decoder.taxonomy
     assert taxonomy is not None
     spaces = [decided.spaces[name] for name in taxonomy.attributes]
     parents = {row[0]: row for row in taxonomy.combinations}
@@ -324,7 +351,7 @@ def test_what_is_not_known_is_answered_as_without(decided: Bundle, items: list[I
 
 
 def test_values_that_go_together_in_no_combination_are_both_kept(decided: Bundle, items: list[Item]) -> None:
-    taxonomy = decided.taxonomy
+    taxonomy = decided.decoder.taxonomy
     assert taxonomy is not None
     article, sub, master = taxonomy.combinations[0]
     other = next(row[2] for row in taxonomy.combinations if row[2] != master)
@@ -340,9 +367,9 @@ def test_values_that_go_together_in_no_combination_are_both_kept(decided: Bundle
 
 
 def test_a_given_value_that_the_model_is_sure_is_another_is_for_review(decided: Bundle, items: list[Item]) -> None:
-    assert decided.thresholds is not None
-    heads = dict(decided.thresholds.heads) | {"gender": Threshold(0.9, 0.0), "season": Threshold(0.9, None)}
-    engine = TaggingEngine(replace(decided, thresholds=Thresholds(heads, Threshold(0.8, 0.0))))
+    assert decided.decoder.thresholds is not None
+    heads = dict(decided.decoder.thresholds.heads) | {"gender": Threshold(0.9, 0.0), "season": Threshold(0.9, None)}
+    engine = TaggingEngine(decided_by(decided, Thresholds(heads, Threshold(0.8, 0.0))))
     alone = engine.tag(items[:20])
     classes = decided.spaces["gender"].classes
     for tags, item in zip(alone, items[:20], strict=True):

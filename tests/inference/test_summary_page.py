@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from tagged import decided_by
 
 from fashionmt.bundle import read_bundle, save_bundle
+from fashionmt.confidence import Threshold, Thresholds
 from fashionmt.config import PredictColumnsConfig, PredictConfig
-from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.errors import TooManyBadError
 from fashionmt.inference.run import tag_catalogue
 
@@ -71,7 +72,7 @@ def with_thresholds(trained: Path, tmp_path: Path) -> Callable[..., str]:
         bundle = read_bundle(trained / "bundle")
         thresholds = Thresholds({name: heads.get(name, Threshold(0.9, 0.0)) for name in bundle.spaces}, heads["item"])
         folder = tmp_path / f"bundle{len(list(tmp_path.glob('bundle*')))}"
-        save_bundle(replace(bundle, **{"thresholds": thresholds, "novelty": None, **changes}), folder)
+        save_bundle(replace(decided_by(bundle, thresholds), **changes), folder)
         return str(folder)
 
     return changed

@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from tagged import quarantined_in, tags_in
+from tagged import decided_by, quarantined_in, tags_in
 
 from fashionmt.bundle import read_bundle, save_bundle
+from fashionmt.confidence import Threshold, Thresholds
 from fashionmt.config import PredictConfig
 from fashionmt.data.tabular import NumericColumn, TabularEncoder
-from fashionmt.decoding import Threshold, Thresholds
 from fashionmt.errors import UserError
 from fashionmt.inference.run import tag_catalogue
 from fashionmt.model import build_tagger
@@ -30,7 +30,7 @@ def tag_with(
     """Tags the catalogue under these thresholds alone, nothing being unknown: the tags, and what was told."""
 
     def tag(thresholds: Thresholds | None) -> tuple[pd.DataFrame, str]:
-        decided = replace(read_bundle(trained / "bundle"), thresholds=thresholds, novelty=None)
+        decided = decided_by(read_bundle(trained / "bundle"), thresholds)
         save_bundle(decided, tmp_path / "decided")
         catalogue.bundle = str(tmp_path / "decided")
         tag_catalogue(catalogue)
@@ -56,6 +56,29 @@ def test_the_decisions_are_in_the_file_and_their_shares_on_the_screen(
     assert "for the accuracy asked: season (0.95)" in printed
     first = next(line for line in printed.splitlines() if "1e5" in line)
     assert first.count("?") == 2
+
+
+def test_what_is_never_accepted_of_items_with_one_input_is_said(
+    catalogue: PredictConfig, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One item of the catalogue has a picture alone; the others have titles."""
+    every = {name: Threshold(0.9, 0.0) for name in ATTRIBUTES}
+    bundle = decided_by(
+        read_bundle(trained / "bundle"), Thresholds(every | {"season": Threshold(0.95, None)}, Threshold(0.8, 0.0))
+    )
+    by_picture = Thresholds(every | {"gender": Threshold(0.9, None)}, Threshold(0.8, 0.0))
+    alone = {"image": replace(bundle.decoder, thresholds=by_picture)}
+    save_bundle(replace(bundle, alone=alone), tmp_path / "decided")
+    catalogue.bundle = str(tmp_path / "decided")
+    tag_catalogue(catalogue)
+    printed, tags = capsys.readouterr().err, tags_in(catalogue.output).set_index("inputs")
+    assert tags.loc["image", "gender_decision"] == "review"
+    assert tags.loc["image", "season_decision"] == "accept"
+    assert set(tags.loc[["text"], "gender_decision"]) == {"accept"}
+    assert set(tags.loc[["text"], "season_decision"]) == {"review"}
+    assert "for the accuracy asked: season (0.95)" in printed
+    assert "for the accuracy asked (1 items by the picture alone): gender (0.9)" in printed
+    assert "season 25%" in printed
 
 
 def test_nothing_accepted_is_said(tag_with: Callable[[Thresholds | None], tuple[pd.DataFrame, str]]) -> None:

@@ -119,6 +119,24 @@ def test_calibration_and_acceptance_are_shown_where_they_were_measured(make_cont
     assert "50.0 % 87.50 % 60" in text
 
 
+@pytest.mark.usefixtures("no_figures")
+def test_what_one_input_alone_is_worth_is_shown(make_content: Make, tmp_path: Path) -> None:
+    content = make_content()
+    row = {"accuracy": 0.25, "ece": 0.0123, "accepted": 0.5, "accepted_accuracy": 0.875}
+    alone = {
+        "attributes": dict.fromkeys(content.metrics["attributes"], row | {"ece": None, "accepted_accuracy": None})
+        | {"colour": row},
+        "exact_match": 0.125,
+        "item": {"accepted": 0.0, "accepted_accuracy": None},
+        "items": 59,
+    }
+    text = written(replace(content, metrics={**content.metrics, "alone": {"image": alone}}), tmp_path).text
+    assert "By the picture alone 59 test items" in text
+    assert "By the title alone" not in text
+    assert "colour 25.00 % 0.0123 50.0 % 87.50 %" in text
+    assert "season 25.00 % 50.0 % -" in text
+
+
 EVIL = ['<script>alert("x")</script>', "</svg><img src=x onerror=alert(1)>", "{{ 7 * 7 }}", "$\\bad{$", "&amp;"]
 
 

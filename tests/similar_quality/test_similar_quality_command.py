@@ -29,7 +29,6 @@ def _bundle(image: bool = True, text: bool = True) -> Bundle:
         spaces=tiny_spaces(),
         preprocess=PreprocessConfig(height=32, width=32),
         columns=ColumnMap("id", "title", None, "{id}.jpg", (), {}),
-        temperatures={},
         metrics={},
         provenance={},
     )

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from fashionmt.decoding import ConfidenceMap, Decoder, joint_scores
+from fashionmt.confidence import ConfidenceMap
+from fashionmt.decoding import Decoder, joint_scores
 from fashionmt.taxonomy import Taxonomy
 from fashionmt.training.calibration import (
     calibration_error,

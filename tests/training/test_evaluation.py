@@ -1,55 +1,17 @@
-"""Evaluation answers every item once, in order, as tagging would; scores equal scikit-learn's."""
+"""Scores equal scikit-learn's and a loop's over the items."""
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score
-from tiny import tiny_config, tiny_dataset, tiny_tagger
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.data import CatalogueDataset
-from fashionmt.decoding import Decoder, Threshold, Thresholds
-from fashionmt.model import Tagger
+from fashionmt.confidence import Threshold, Thresholds
+from fashionmt.decoding import Decoder, Decoders
 from fashionmt.taxonomy import Taxonomy
+from fashionmt.training.answers import Answers
 from fashionmt.training.calibration import BINS, calibration_error
-from fashionmt.training.evaluation import Answers, collect_answers, score
-
-CPU = torch.device("cpu")
-CLASSES = {"row": 11, "colour": 4}
-
-
-@pytest.fixture(scope="module")
-def dataset() -> CatalogueDataset:
-    whole = tiny_dataset(11)
-    return CatalogueDataset(whole.items, np.array([7, 0, 2, 10, 3, 9, 5]))
-
-
-@pytest.fixture
-def tagger() -> Tagger:
-    return tiny_tagger(tiny_config(drop_image=0.4, drop_title=0.4), CLASSES)
-
-
-@pytest.mark.parametrize("batch_size", [1, 3, 7, 64])
-def test_logits_and_labels_are_each_items_own_in_the_datasets_order(
-    tagger: Tagger, dataset: CatalogueDataset, batch_size: int
-) -> None:
-    answers = collect_answers(tagger, dataset, CPU, batch_size)
-    assert answers.labels["row"].tolist() == [7, 0, 2, 10, 3, 9, 5]
-    for position in range(7):
-        with torch.no_grad():
-            alone = tagger(dataset[[position]]).logits
-        for name in CLASSES:
-            torch.testing.assert_close(answers.logits[name][position], alone[name][0], rtol=1e-3, atol=1e-5)
-
-
-def test_a_tagger_in_training_is_evaluated_without_dropping_or_learning(
-    tagger: Tagger, dataset: CatalogueDataset
-) -> None:
-    expected = collect_answers(tagger, dataset, CPU, 4)
-    before = {name: value.clone() for name, value in tagger.state_dict().items()}
-    answers = collect_answers(tagger.train(), dataset, CPU, 4)
-    assert all(torch.equal(answers.logits[name], expected.logits[name]) for name in CLASSES)
-    assert all(torch.equal(value, before[name]) for name, value in tagger.state_dict().items())
+from fashionmt.training.evaluation import score
 
 
 def test_scores_equal_scikit_learns() -> None:
@@ -61,7 +23,7 @@ def test_scores_equal_scikit_learns() -> None:
     logits = {name: torch.tensor(draw.normal(size=(50, len(space)))) for name, space in spaces.items()}
     labels = {name: torch.tensor(draw.integers(-1, len(space.every_class), 50)) for name, space in spaces.items()}
     said = {name: value.argmax(1).numpy() for name, value in logits.items()}
-    found = score(Answers(logits, labels, torch.zeros(len(labels["colour"]), 1)), spaces)
+    found = score(Answers(logits, labels, torch.zeros(50, 1), ["image"] * 50), spaces, Decoders(Decoder()))
 
     expected = {}
     for name, space in spaces.items():
@@ -101,12 +63,12 @@ def _answers(items: int = 60) -> Answers:
     draw = torch.Generator().manual_seed(0)
     logits = {name: 2 * torch.randn(items, len(space), generator=draw) for name, space in SPACES.items()}
     labels = {n: torch.randint(-1, len(s.every_class), (items,), generator=draw) for n, s in SPACES.items()}
-    return Answers(logits, labels, torch.zeros(items, 1))
+    return Answers(logits, labels, torch.zeros(items, 1), ["image+text", "image"] * (items // 2))
 
 
 def test_what_is_scored_is_the_decoded_answer() -> None:
     answers, decoder = _answers(), Decoder({"season": 1.3}, {"type": [0.0, 1.0, -1.0]}, TAXONOMY, 1.2)
-    found = score(answers, SPACES, decoder)
+    found = score(answers, SPACES, Decoders(decoder))
     decoded = decoder(answers.logits)
     for name in SPACES:
         kept = answers.labels[name] >= 0
@@ -114,14 +76,14 @@ def test_what_is_scored_is_the_decoded_answer() -> None:
         assert found["attributes"][name]["accuracy"] == pytest.approx(right.double().mean().item())
         ece = calibration_error(decoded.confidence[name][kept], right)
         assert found["attributes"][name]["ece"] == pytest.approx(ece)
-    assert found["attributes"] != score(answers, SPACES)["attributes"]
+    assert found["attributes"] != score(answers, SPACES, Decoders(Decoder()))["attributes"]
 
 
 def test_a_threshold_is_scored_by_what_it_accepts() -> None:
     answers = _answers()
     decoded = Decoder()(answers.logits)
     cuts = {"type": Threshold(0.9, 0.7), "group": Threshold(0.8, None), "season": Threshold(0.7, 0.0)}
-    found = score(answers, SPACES, Decoder(), Thresholds(cuts, Threshold(0.6, 0.2)))
+    found = score(answers, SPACES, Decoders(Decoder(thresholds=Thresholds(cuts, Threshold(0.6, 0.2)))))
 
     accepted, right = [], []
     for confidence, answer, label in zip(
@@ -157,3 +119,20 @@ def test_a_threshold_is_scored_by_what_it_accepts() -> None:
         "accepted_accuracy": pytest.approx(sum(among) / len(among)),
     }
     assert found["exact_match"] == pytest.approx(sum(right) / len(right))
+
+
+def test_each_item_is_scored_by_what_it_showed() -> None:
+    answers = _answers()
+    heads = {name: Threshold(0.9, 0.0) for name in SPACES}
+    laxer = Decoder({"season": 9.0}, thresholds=Thresholds(heads, Threshold(0.9, 0.0)))
+    found = score(
+        answers, SPACES, Decoders(Decoder(thresholds=Thresholds(heads, Threshold(0.9, None))), {"image": laxer})
+    )
+    shown = answers.showing("image")
+    labelled = torch.stack(list(answers.labels.values())).ge(0).any(0)
+    assert found["item"]["accepted"] == pytest.approx(float(shown[labelled].double().mean()))
+    assert found["item"]["threshold"] is None
+    alone = score(answers.where(shown), SPACES, Decoders(laxer))
+    assert alone["items"] == 30
+    assert alone["item"]["accepted"] == 1
+    assert alone["attributes"]["season"]["ece"] != found["attributes"]["season"]["ece"]

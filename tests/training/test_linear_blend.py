@@ -15,7 +15,7 @@ from fashionmt.data import NgramVocabulary, TitleEncoder, learn_tokenizer
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.model import Tagger, build_tagger
-from fashionmt.training.evaluation import collect_answers
+from fashionmt.training.answers import collect_answers
 from fashionmt.training.linear_blend import ABSENT, AS_IS, blend_linear, fit_linear, title_matrix
 from fashionmt.training.stacking import choose_shares
 

@@ -6,7 +6,9 @@ import torch
 from tiny import tiny_config, tiny_dataset, tiny_tagger
 
 from fashionmt.data import CatalogueDataset
+from fashionmt.model import Tagger
 from fashionmt.novelty import energy
+from fashionmt.training.answers import Answers, collect_views
 from fashionmt.training.novelty import fit_novelty, measure
 
 CPU = torch.device("cpu")
@@ -57,9 +59,14 @@ def labelled_dataset() -> CatalogueDataset:
     return dataset
 
 
+def shown(tagger: Tagger, dataset: CatalogueDataset) -> dict[str, Answers]:
+    views = collect_views(tagger, dataset, CPU, 64)
+    return {view: answers.where(answers.showing(view)) for view, answers in views.items()}
+
+
 def test_a_stated_share_of_held_out_items_is_called_unknown_by_each_view() -> None:
     dataset = labelled_dataset()
-    novelty, found = fit_novelty(tiny_tagger(), dataset, CPU, 64, 0.1)
+    novelty, found = fit_novelty(shown(tiny_tagger(), dataset), 0.1)
     assert set(novelty.limits) == set(found) == {"image+text", "image", "text"}
     assert len(set(novelty.limits.values())) == 3
     for row in found.values():
@@ -69,16 +76,16 @@ def test_a_stated_share_of_held_out_items_is_called_unknown_by_each_view() -> No
 
 
 def test_a_model_of_one_input_has_one_view() -> None:
-    novelty, _ = fit_novelty(tiny_tagger(tiny_config(image=False)), labelled_dataset(), CPU, 64, 0.1)
+    novelty, _ = fit_novelty(shown(tiny_tagger(tiny_config(image=False)), labelled_dataset()), 0.1)
     assert set(novelty.limits) == {"text"}
 
 
 def test_too_few_items_set_no_limit() -> None:
     dataset = labelled_dataset()
     dataset.rows = np.arange(50)
-    assert fit_novelty(tiny_tagger(), dataset, CPU, 64, 0.1)[0].limits == {}
+    assert fit_novelty(shown(tiny_tagger(), dataset), 0.1)[0].limits == {}
 
 
 def test_heads_that_answer_by_probabilities_set_no_limit() -> None:
     tagger = tiny_tagger(tiny_config(kind="late"))
-    assert fit_novelty(tagger, labelled_dataset(), CPU, 64, 0.1)[0].limits == {}
+    assert fit_novelty(shown(tagger, labelled_dataset()), 0.1)[0].limits == {}

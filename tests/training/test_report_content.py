@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from fashionmt.bundle import Bundle
-from fashionmt.decoding import Decoder
+from fashionmt.decoding import Decoder, Decoders
 from fashionmt.training import report_content as module
-from fashionmt.training.evaluation import Answers
+from fashionmt.training.answers import Answers
 from fashionmt.training.report_content import decode, show_results
 from fashionmt.training.run_folder import RunFolder
 
@@ -31,8 +31,8 @@ def test_a_failing_report_is_one_line(
 def test_probabilities_are_calibrated_and_keep_their_labels() -> None:
     logits = {name: torch.randn(9, 4) for name in ("colour", "season")}
     labels = {name: torch.randint(-1, 4, (9,)) for name in logits}
-    bundle = cast(Bundle, SimpleNamespace(decoder=Decoder({"colour": 2.0})))
-    heads = decode(Answers(logits, labels, torch.zeros(9, 3)), bundle)
+    bundle = cast(Bundle, SimpleNamespace(decoders=Decoders(Decoder({"colour": 2.0}))))
+    heads = decode(Answers(logits, labels, torch.zeros(9, 3), ["image"] * 9), bundle)
     for name, temperature in (("colour", 2.0), ("season", 1.0)):
         expected = np.exp(logits[name].double().numpy() / temperature)
         expected /= expected.sum(1, keepdims=True)

@@ -17,7 +17,7 @@ from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.similarity import head_features, item_vectors
 from fashionmt.training import similarity_head
-from fashionmt.training.item_views import ItemViews, collect_views
+from fashionmt.training.answers import Answers, collect_views
 from fashionmt.training.similarity_head import fit_similarity_head, learn_similarity, starting_head, views_loss
 
 _one_thread = pytest.fixture(scope="module", autouse=True)(one_thread)
@@ -27,7 +27,7 @@ COUNT = 300
 QUICK = SimilarityConfig(size=8, epochs=20, batch_size=50)
 
 
-def _views(seed: int = 0) -> ItemViews:
+def _views(seed: int = 0) -> list[Answers]:
     """Of items of six colours and four kinds: the whole ones say both in their answers, those seen by the picture alone
     answer nothing, and what they are stands in the embedding."""
     draw = torch.Generator().manual_seed(seed)
@@ -39,7 +39,14 @@ def _views(seed: int = 0) -> ItemViews:
     mix = torch.randn(10, 20, generator=torch.Generator().manual_seed(9))
     said = torch.cat([sure["colour"], sure["kind"]], dim=1) @ mix
     whole, picture = (said + 8 * torch.randn(COUNT, 20, generator=draw) for _ in range(2))
-    return ItemViews([TaggerOutput(sure, whole), TaggerOutput(flat, picture)], labels)
+    return [
+        Answers(sure, labels, whole, ["image+text"] * COUNT),
+        Answers(flat, labels, picture, ["image"] * COUNT),
+    ]
+
+
+def _output(view: Answers) -> TaggerOutput:
+    return TaggerOutput(view.logits, view.embedding)
 
 
 def _precision(found: Tensor, gallery: Tensor, labels: dict[str, Tensor]) -> float:
@@ -51,7 +58,7 @@ def _precision(found: Tensor, gallery: Tensor, labels: dict[str, Tensor]) -> flo
 
 def test_it_begins_as_the_answers_beside_principal_components() -> None:
     views = _views()
-    shown = torch.stack([head_features(output, {"colour": 1.0, "kind": 1.0}) for output in views.outputs])
+    shown = torch.stack([head_features(_output(view), {"colour": 1.0, "kind": 1.0}) for view in views])
     head = starting_head(shown, 20, 8)
     assert head.weight.shape == (8 + 10, 20 + 10)
     assert torch.equal(head.weight[8:, 20:], torch.eye(10))
@@ -89,10 +96,11 @@ def test_it_finds_what_is_alike_also_where_the_answers_are_flat() -> None:
     """On items that it did not learn from."""
     head = fit_similarity_head(_views(), ["colour", "kind"], QUICK, seed=0)
     unseen = _views(seed=1)
-    whole, picture = (item_vectors(head, output) for output in unseen.outputs)
-    embedding = [item_vectors(None, output) for output in unseen.outputs]
-    assert _precision(picture, whole, unseen.labels) > 0.1 + _precision(embedding[1], embedding[0], unseen.labels)
-    assert _precision(whole, whole, unseen.labels) > 0.95
+    labels = unseen[0].labels
+    whole, picture = (item_vectors(head, _output(view)) for view in unseen)
+    embedding = [item_vectors(None, _output(view)) for view in unseen]
+    assert _precision(picture, whole, labels) > 0.1 + _precision(embedding[1], embedding[0], labels)
+    assert _precision(whole, whole, labels) > 0.95
 
 
 def test_only_the_attributes_that_make_items_alike_are_read() -> None:
@@ -110,8 +118,8 @@ def test_the_seed_decides() -> None:
 
 def test_labels_that_are_missing_or_never_agree_are_no_nan() -> None:
     views = _views()
-    views.labels["colour"][:] = -1
-    views.labels["kind"][:] = torch.arange(COUNT)
+    views[0].labels["colour"][:] = -1
+    views[0].labels["kind"][:] = torch.arange(COUNT)
     head = fit_similarity_head(views, ["colour", "kind"], QUICK, seed=0)
     assert bool(head.weight.isfinite().all())
 
@@ -129,7 +137,8 @@ def test_it_is_learned_from_training_rows_alone(data: PreparedData) -> None:
     tagger = tiny_tagger()
     config = SimilarityConfig(size=4, epochs=2, batch_size=8)
     head = learn_similarity(tagger, data, None, config, 0, CPU, 16)
-    expected = fit_similarity_head(collect_views(tagger, data.dataset("train"), CPU, 16), list(data.spaces), config, 0)
+    views = list(collect_views(tagger, data.dataset("train"), CPU, 16).values())
+    expected = fit_similarity_head(views, list(data.spaces), config, 0)
     assert torch.equal(head.weight, expected.weight)
     assert list(head.temperatures) == list(data.spaces)
     assert list(learn_similarity(tagger, data, ["season"], config, 0, CPU, 16).temperatures) == ["season"]
@@ -138,8 +147,8 @@ def test_it_is_learned_from_training_rows_alone(data: PreparedData) -> None:
 def test_of_many_training_rows_some_are_drawn(data: PreparedData, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def fit(views: ItemViews, *rest: object) -> None:
-        seen.append(len(views))
+    def fit(views: list[Answers], *rest: object) -> None:
+        seen.append(len(views[0]))
 
     monkeypatch.setattr(similarity_head, "MOST", 12)
     monkeypatch.setattr(similarity_head, "fit_similarity_head", fit)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fashionmt.decoding import Threshold
 from fashionmt.inference.job import Job
+from fashionmt.inference.stated import WHOLE, Stated, stated
 from fashionmt.inference.summary.contact_sheet import Card, make_cards
 from fashionmt.inference.summary.drift import Drift, find_drift
 from fashionmt.inference.summary.review_queue import Candidate, best
@@ -43,8 +43,9 @@ class SummaryContent:
     fingerprint: str
     tallies: dict[str, Tally]
     """By attribute."""
-    thresholds: Mapping[str, Threshold] | None
-    item_threshold: Threshold | None
+    stated: Mapping[str, Stated] | None
+    """Of each attribute; None: the bundle has no thresholds."""
+    item_stated: Stated | None
     known_training: bool
     """Whether the bundle says how its training labels were distributed."""
     drifts: list[Drift]
@@ -71,6 +72,7 @@ def gather(job: Job, totals: Mapping[str, Any]) -> SummaryContent:
     drifts = (
         find_drift(bundle.spaces[name], counts, tallies[name].predicted) for name, counts in bundle.train_counts.items()
     )
+    all_stated = stated(bundle.decoders, totals["shown"])
     return SummaryContent(
         catalogue=[file.name for file in manifest.inputs[:NAMED]],
         more_files=max(0, len(manifest.inputs) - NAMED),
@@ -80,8 +82,8 @@ def gather(job: Job, totals: Mapping[str, Any]) -> SummaryContent:
         model=manifest.settings["bundle"],
         fingerprint=manifest.fingerprint,
         tallies=tallies,
-        thresholds=None if bundle.thresholds is None else bundle.thresholds.heads,
-        item_threshold=None if bundle.thresholds is None else bundle.thresholds.item,
+        stated=all_stated,
+        item_stated=None if all_stated is None else all_stated[WHOLE],
         known_training=bool(bundle.train_counts),
         drifts=[drift for drift in drifts if drift is not None],
         cards=make_cards(job, riskiest.chosen()),
