@@ -124,6 +124,18 @@ def test_a_bad_catalogue_is_refused_in_one_line(shell: Shell, told: str) -> None
     assert "Traceback" not in done.stderr
 
 
+def test_a_catalogue_that_cannot_be_is_refused_before_big_libraries_are_loaded(shell: Shell) -> None:
+    (shell.folder / "planted").mkdir()
+    for library in ("pytorch_lightning", "torchvision", "transformers"):
+        write(shell.folder / "planted" / f"{library}.py", "raise SystemExit('loaded for nothing')\n")
+    shell.environment = shell.environment | {"PYTHONPATH": str(shell.folder / "planted")}
+    own = ["data=catalogue", "data.catalogue=items.csv", "model=text_only", "data.learn=[gender]"]
+    assert "no such catalogue" in shell.error("train.py", *own)
+    write(shell.folder / "items.csv", "id,productDisplayName\n1,a\n")
+    assert "attribute gender" in shell.error("train.py", *own, "data.columns.title=productDisplayName")
+    assert list(shell.folder.glob("runs/*/*/*/*")) == []
+
+
 def test_to_ask_for_the_status_of_no_folder_makes_none(shell: Shell) -> None:
     assert "no such folder" in shell.error("train.py", "sweep_status=runs/sweep/typo")
     assert not (shell.folder / "runs").exists()

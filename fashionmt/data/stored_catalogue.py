@@ -115,8 +115,8 @@ class _Paths(Sequence[Path | None]):
         return map(_path, self._written)
 
 
-def read_catalogue(files: CatalogueFiles, config: DataConfig, folder: Path) -> tuple[StoredCatalogue, Findings]:
-    """Every item of a catalogue with its labels, on the disk in `folder`, and what was found. Raises `UserError`."""
+def open_catalogue(files: CatalogueFiles, config: DataConfig) -> CatalogueReader:
+    """A catalogue that has every column which the config names. Raises `UserError`."""
     reader = CatalogueReader(files.catalogue, files.images, ColumnMap.of(config))
     for name in config.attributes:
         reader.table.require(config.column_of(name), f"attribute {name}", f"data.attributes.{name}.column")
@@ -124,6 +124,12 @@ def read_catalogue(files: CatalogueFiles, config: DataConfig, folder: Path) -> t
         reader.table.require(column, f"what the model reads as {name}", f"data.tabular.{name}.column")
     if config.columns.time is not None:
         reader.table.require(config.columns.time, "the time", "data.columns.time")
+    return reader
+
+
+def read_catalogue(files: CatalogueFiles, config: DataConfig, folder: Path) -> tuple[StoredCatalogue, Findings]:
+    """Every item of a catalogue with its labels, on the disk in `folder`, and what was found. Raises `UserError`."""
+    reader = open_catalogue(files, config)
     rows = (_labelled(row, item, config, reader.findings) for row, item in reader.rows())
     return StoredCatalogue.written(rows, config, folder), reader.findings
 
