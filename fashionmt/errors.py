@@ -1,5 +1,7 @@
 """The errors that are the user's to repair. Every message is one line: the thing, what was wrong, the repair."""
 
+import difflib
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -14,6 +16,12 @@ class ExitCode(IntEnum):
     RESOURCES = 5
     INTERRUPTED = 130
     TERMINATED = 143
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The beginning of a repair: `Did you mean ...? ` for one of the `known` that looks like `name`; empty for none."""
+    near = difflib.get_close_matches(name, list(known), 1)
+    return f"Did you mean {near[0]}? " if near else ""
 
 
 class UserError(Exception):

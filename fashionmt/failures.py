@@ -88,6 +88,7 @@ def _config_error(error: Exception) -> str:
     texts: list[str] = []
     for message in messages:
         told = message.split("Config search path:")[0].split("To append to your config")[0]
+        told = re.sub(r"\s*Did you mean\b[^?]*\?", "", told)  # OmegaConf's, without the key's group: ours follows
         lines = [line.strip() for line in told.splitlines()]
         texts.append(" ".join(line for line in lines if line and not line.startswith(INNER)).rstrip("."))
     line = f"config: {'. '.join(dict.fromkeys(texts))}."

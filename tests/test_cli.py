@@ -133,6 +133,9 @@ def test_a_catalogue_that_cannot_be_is_refused_before_big_libraries_are_loaded(s
     assert "no such catalogue" in shell.error("train.py", *own)
     write(shell.folder / "items.csv", "id,productDisplayName\n1,a\n")
     assert "attribute gender" in shell.error("train.py", *own, "data.columns.title=productDisplayName")
+    told = shell.error("train.py", *own, "data.columns.title=productDisplaName")
+    assert "no column 'productDisplaName' (the title)" in told
+    assert "Did you mean productDisplayName?" in told
     assert list(shell.folder.glob("runs/*/*/*/*")) == []
 
 

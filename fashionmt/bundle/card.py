@@ -34,7 +34,7 @@ def model_card(bundle: Bundle) -> str:
 def _alone(view: str, scores: Mapping[str, Any]) -> list[str]:
     """What it is worth to an item that shows one input of two."""
     lines = [
-        f"By {SHOWN[view]} alone, with confidences and thresholds of its own:",
+        f"Of an item that has {SHOWN[view]} alone (confidences and thresholds were fitted for such items):",
         "",
         "| attribute | accuracy on test | items | accepted, at an accuracy of |",
         "| --- | ---: | ---: | --- |",
@@ -52,5 +52,5 @@ def _reads(bundle: Bundle) -> str:
 def _accepted(row: Mapping[str, Any]) -> str:
     """The share of test answers that the threshold accepts, and how many of these are right."""
     if row.get("accepted_accuracy") is None:
-        return "none"
+        return f"none (aim {row['target_accuracy']:g})" if "target_accuracy" in row else "none"
     return f"{row['accepted']:.1%}, at {row['accepted_accuracy']:.4f} (aim {row['target_accuracy']:g})"

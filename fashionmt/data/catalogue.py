@@ -145,6 +145,6 @@ class CatalogueFiles:
             raise UserError("data.catalogue", "not set", "Set data.catalogue=<file.csv or file.parquet>")
         catalogue = Path(config.catalogue)
         if not catalogue.is_file():
-            repair = "Set data.catalogue=<file>, or for fashion_products FASHIONMT_DATA=<folder>"
-            raise UserError(str(catalogue), "no such catalogue", repair)
+            repair = "FASHIONMT_DATA=<folder>" if config.name == "fashion_products" else "data.catalogue=<file>"
+            raise UserError(str(catalogue), "no such catalogue", f"Set {repair}")
         return cls(catalogue, None if config.images is None else Path(config.images))

@@ -17,9 +17,10 @@ from fashionmt.decoding import Decoded
 from fashionmt.inference.items import Item, Tag
 
 ALTERNATIVES = 3
-UNKNOWN, LOW, CONTRADICTS, UNKNOWN_VALUE = "unknown", "low_confidence", "contradicts", "unknown_value"
-"""Why a person should look: an item like none in training, an answer below its threshold, a given value that the model
-is sure is another, one that the model has no class for."""
+UNKNOWN, LOW, NO_THRESHOLD = "unknown", "low_confidence", "no_threshold"
+CONTRADICTS, UNKNOWN_VALUE = "contradicts", "unknown_value"
+"""Why a person should look: an item like none in training, an answer below its threshold, one that no confidence is
+enough for, a given value that the model is sure is another, one that the model has no class for."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Answerer:
         for row, (item, sure, enough) in enumerate(zip(items, confidences, accepted, strict=True)):
             tags = {name: column[row] for name, column in columns.items()}
             others = {name: column[row] for name, column in doubts.items()}
-            answer = self._answer(item, tags, others, sure, enough)
+            answer = self._answer(item, views[row], tags, others, sure, enough)
             answers.append(_doubted(answer) if unknown[row] else answer)
         return answers
 
@@ -93,10 +94,17 @@ class Answerer:
         return [classes[i] if sure else None for i, sure in zip(answers, enough, strict=True)]
 
     def _answer(
-        self, item: Item, tags: dict[str, Tag], doubts: Mapping[str, str | None], confidence: float, accepted: bool
+        self,
+        item: Item,
+        view: str,
+        tags: dict[str, Tag],
+        doubts: Mapping[str, str | None],
+        confidence: float,
+        accepted: bool,
     ) -> Answer:
         """The model's answer with the values that were given in their places."""
-        reasons = [f"{LOW}:{name}" for name, tag in tags.items() if name not in item.given and not tag.accepted]
+        doubtful = [name for name, tag in tags.items() if name not in item.given and not tag.accepted]
+        reasons = [f"{self._too_little(view, name)}:{name}" for name in doubtful]
         for name, value in item.given.items():
             reason = self._reason(name, value, doubts.get(name))
             reasons += [] if reason is None else [reason]
@@ -109,6 +117,11 @@ class Answerer:
             (accepted or not predicted) and not contradicted,
             tuple(reasons),
         )
+
+    def _too_little(self, view: str, name: str) -> str:
+        """Why an answer was not accepted."""
+        thresholds = self.decoders.of(view).thresholds
+        return NO_THRESHOLD if thresholds is None or thresholds.heads[name].confidence is None else LOW
 
     def _reason(self, name: str, value: str, doubt: str | None) -> str | None:
         """Why a person should look at a value that was given."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from fashionmt.bundle import Bundle
 from fashionmt.config import PredictConfig
-from fashionmt.errors import UserError
+from fashionmt.errors import UserError, nearest
 from fashionmt.inference.tag_table import schema
 
 
@@ -61,9 +61,9 @@ def map_columns(config: PredictConfig, bundle: Bundle, found: Sequence[str]) -> 
     needed |= {f"given.{name}": column for name, column in columns.given.items()}
     for what, column in needed.items():
         if column is not None and column not in found:
-            wrong = f"no column {column!r} ({what}); found: {', '.join(found)}"
+            wrong = f"no column {column!r} for columns.{what}; found: {', '.join(found)}"
             none = "" if what == "id" else f", or columns.{what}= where there is none"
-            raise UserError("catalogue", wrong, f"Set columns.{what}=<column>{none}")
+            raise UserError("catalogue", wrong, f"{nearest(column, found)}Set columns.{what}=<column>{none}")
     for column in columns.kept:
         if column not in found:
             raise UserError("keep_columns", f"no column {column!r}; found: {', '.join(found)}", "Name one of these")

@@ -1,6 +1,5 @@
 """What is asked of the engine and what it answers."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fashionmt.errors import UserError
+from fashionmt.errors import UserError, nearest
 from fashionmt.inference.pictures import PictureSource
 from fashionmt.problems import Problem
 
@@ -53,8 +52,7 @@ def item_of(asked: Item | Mapping[str, Any]) -> Item:
     known = [each.name for each in fields(Item)]
     for name in asked:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, 1)
-            repair = f"Did you mean {near[0]}?" if near else f"Use {', '.join(known)}"
+            repair = f"{nearest(str(name), known)}Use {', '.join(known)}"
             raise UserError("item", f"has no field {name!r}", repair)
     return Item(**asked)
 
@@ -96,7 +94,8 @@ class ItemTags:
     """This confidence is at or above the item's threshold."""
     review_reasons: tuple[str, ...] = ()
     """Why a person should look: `unknown` (an item like none in training), `low_confidence:<attribute>`,
-    `contradicts:<attribute>=<the model's answer>`, `unknown_value:<attribute>`; none where all is accepted."""
+    `no_threshold:<attribute>`, `contradicts:<attribute>=<the model's answer>`, `unknown_value:<attribute>`; none where
+    all is accepted."""
     embedding: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     """(D,), where the engine was asked for it: what the heads read."""
     vector: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)

@@ -51,16 +51,15 @@ def _decisions(totals: Mapping[str, Any], decoders: Decoders) -> list[str]:
     counts = totals["accepted"] | {WHOLE: totals["items_accepted"]}
     tagged = totals["tagged"]
     shares = [f"{name} {counts[name] / tagged:.0%}" for name in counts if tagged and all_of_them[name].reached]
-    lines = [f"accepted: {', '.join(shares)}; the rest is for review"] if shares else []
+    lines = [f"accepted: {', '.join(shares)}; for review: {totals['review']} of {tagged} items"] if shares else []
     for view, count in totals["shown"].items():
-        told = f" ({count} items {ALONE[view]})" if view in decoders.alone else ""
-        if never := _never(decoders, view):
-            wrong = f"as validation showed no threshold for the accuracy asked{told}"
-            lines.append(f"for review, {wrong}: {', '.join(never)}")
+        if never := never_accepted(decoders, view):
+            told = f" of {count} items {ALONE[view]}" if view in decoders.alone else ""
+            lines.append(f"never accepted{told}, as validation showed no threshold for the accuracy asked: {never}")
     return lines
 
 
-def _never(decoders: Decoders, view: str) -> list[str]:
-    """What is never accepted of items that show `view`."""
+def never_accepted(decoders: Decoders, view: str) -> str:
+    """What is not, of items that show `view`, and at which accuracy; empty where all may be."""
     each = stated(decoders, [view]) or {}
-    return [f"{name} ({value.accuracy:.4g})" for name, value in each.items() if not value.reached]
+    return ", ".join(f"{name} ({value.accuracy:.4g})" for name, value in each.items() if not value.reached)

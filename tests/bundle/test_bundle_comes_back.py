@@ -169,7 +169,7 @@ def test_the_card_tells_what_one_input_alone_is_worth(tmp_path: Path) -> None:
     bundle.metrics["alone"] = {"image": {"attributes": {"colour": row}}}
     save_bundle(bundle, tmp_path / "bundle")
     card = (tmp_path / "bundle/README.md").read_text(encoding="utf-8")
-    assert "By the picture alone" in card
+    assert "Of an item that has the picture alone" in card
     assert "| colour | 0.2500 | 6 | 50.0%, at 0.9876 (aim 0.99) |" in card
 
 

@@ -1,5 +1,6 @@
 """What is accepted, what the seller gave, and what the catalogue's other columns say, as a job writes it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -49,11 +50,11 @@ def test_the_decisions_are_in_the_file_and_their_shares_on_the_screen(
     assert tags["review"].all()
     assert {reason for reasons in tags["review_reasons"] for reason in reasons} == {
         "low_confidence:gender",
-        "low_confidence:season",
+        "no_threshold:season",
     }
     assert "accepted: articleType 100%, baseColour 100%, gender 0%" in printed
-    assert "all of them 100%; the rest is for review" in printed
-    assert "for the accuracy asked: season (0.95)" in printed
+    assert "all of them 100%; for review: 4 of 4 items" in printed
+    assert "never accepted, as validation showed no threshold for the accuracy asked: season (0.95)" in printed
     first = next(line for line in printed.splitlines() if "1e5" in line)
     assert first.count("?") == 2
 
@@ -76,8 +77,11 @@ def test_what_is_never_accepted_of_items_with_one_input_is_said(
     assert tags.loc["image", "season_decision"] == "accept"
     assert set(tags.loc[["text"], "gender_decision"]) == {"accept"}
     assert set(tags.loc[["text"], "season_decision"]) == {"review"}
-    assert "for the accuracy asked: season (0.95)" in printed
-    assert "for the accuracy asked (1 items by the picture alone): gender (0.9)" in printed
+    never = "as validation showed no threshold for the accuracy asked"
+    assert f"never accepted, {never}: season (0.95)" in printed
+    assert f"never accepted of 1 items by the picture alone, {never}: gender (0.9)" in printed
+    page = " ".join(re.sub(r"<[^>]*>", " ", (Path(str(catalogue.output)) / "summary.html").read_text()).split())
+    assert "the picture alone 1 gender (0.9)" in page
     assert "season 25%" in printed
 
 

@@ -131,7 +131,7 @@ def test_what_one_input_alone_is_worth_is_shown(make_content: Make, tmp_path: Pa
         "items": 59,
     }
     text = written(replace(content, metrics={**content.metrics, "alone": {"image": alone}}), tmp_path).text
-    assert "By the picture alone 59 test items" in text
+    assert "an item that has nothing else: 59 test items" in text
     assert "By the title alone" not in text
     assert "colour 25.00 % 0.0123 50.0 % 87.50 %" in text
     assert "season 25.00 % 50.0 % -" in text

@@ -7,7 +7,7 @@ from fashionmt.data.tables.delimited import DelimitedFile
 from fashionmt.data.tables.json_lines import JsonLinesFile
 from fashionmt.data.tables.parquet import ParquetFile
 from fashionmt.data.tables.row import BadRow, Place, Scanned, TableRow
-from fashionmt.errors import UserError
+from fashionmt.errors import UserError, nearest
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".inter": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
@@ -36,7 +36,9 @@ class Table:
         if column not in self.columns:
             found = ", ".join(self.columns)
             raise UserError(
-                str(self.path), f"no column {column!r} ({purpose}); found: {found}", f"Set {option}=<column>"
+                str(self.path),
+                f"no column {column!r} ({purpose}); found: {found}",
+                f"{nearest(column, self.columns)}Set {option}=<column>",
             )
 
     def rows(self) -> Iterator[TableRow]:

@@ -13,6 +13,7 @@ from fashionmt.inference.summary.review_queue import Candidate, best
 from fashionmt.inference.summary.riskiest import Riskiest
 from fashionmt.inference.summary.rows import read_rows
 from fashionmt.inference.summary.tally import Tally
+from fashionmt.inference.totals import never_accepted
 from fashionmt.problems import Code
 
 NAMED = 5
@@ -46,6 +47,8 @@ class SummaryContent:
     stated: Mapping[str, Stated] | None
     """Of each attribute; None: the bundle has no thresholds."""
     item_stated: Stated | None
+    shown: list[tuple[str, int, str]]
+    """What items show, how many do, and what is never accepted of these; of a bundle that tells such items apart."""
     known_training: bool
     """Whether the bundle says how its training labels were distributed."""
     drifts: list[Drift]
@@ -84,6 +87,11 @@ def gather(job: Job, totals: Mapping[str, Any]) -> SummaryContent:
         tallies=tallies,
         stated=all_stated,
         item_stated=None if all_stated is None else all_stated[WHOLE],
+        shown=[
+            (view, count, never_accepted(bundle.decoders, view))
+            for view, count in totals["shown"].items()
+            if bundle.alone
+        ],
         known_training=bool(bundle.train_counts),
         drifts=[drift for drift in drifts if drift is not None],
         cards=make_cards(job, riskiest.chosen()),
