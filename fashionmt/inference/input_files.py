@@ -27,6 +27,13 @@ def input_files(catalogues: Sequence[str], stdin_format: str) -> dict[str, Path]
     return {str(path): path for path in paths}
 
 
+def check_named(catalogues: Sequence[str]) -> None:
+    """Raise `UserError` for a file that is not there: what can be known before a model is read, which takes seconds."""
+    for name in catalogues:
+        if name != STDIN and not glob.has_magic(name) and not Path(name).exists():
+            raise UserError(name, "no such catalogue", "Check the path")
+
+
 def _matched(name: str) -> list[Path]:
     if Path(name).exists() or not glob.has_magic(name):
         return [Path(name)]

@@ -11,6 +11,7 @@ from fashionmt.bundle import bundle_digest, read_bundle
 from fashionmt.config import PredictConfig
 from fashionmt.errors import TakenError, TooManyBadError, UserError
 from fashionmt.inference.finish import finish, is_finished
+from fashionmt.inference.input_files import check_named
 from fashionmt.inference.interrupt import heeding_signals
 from fashionmt.inference.job import SETUP_SECONDS, Job, open_job
 from fashionmt.inference.local_parts import make_parts
@@ -40,6 +41,8 @@ def run_job(config: PredictConfig) -> tuple[Job, dict[str, Any]]:
     """As `tag_catalogue`: the job itself, and its summary."""
     bundle = chosen_bundle(config)
     config = replace(config, bundle=str(bundle))
+    if config.catalogue is not None:
+        check_named(config.catalogues())
     maker = _maker(config.engine)
     job = open_job(config, read_bundle(bundle, build=config.runtime == "torch"), bundle_digest(bundle))
     show_begin(job, bundle)

@@ -15,7 +15,7 @@ from tagged import quarantined_in, tags_in
 from fashionmt.bundle import read_bundle
 from fashionmt.config import PredictColumnsConfig, PredictConfig
 from fashionmt.errors import ExitCode, TakenError, TooManyBadError, UserError
-from fashionmt.inference import Item, TaggingEngine
+from fashionmt.inference import Item, TaggingEngine, run
 from fashionmt.inference.run import tag_catalogue
 
 
@@ -271,3 +271,12 @@ def test_the_standard_input_is_a_catalogue(
     done = tag_catalogue(replace(catalogue, catalogue="-", stdin_format=form))
     assert done["tagged"] == 2
     assert tags_in(catalogue.output)[["id", "inputs"]].to_numpy().tolist() == [["007", "image"], ["1e5", "text"]]
+
+
+def test_a_catalogue_that_is_not_there_is_refused_before_the_bundle_is_read(
+    catalogue: PredictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "read_bundle", None)
+    catalogue.catalogue = [str(catalogue.catalogue), "nowhere.csv"]
+    with pytest.raises(UserError, match=r"nowhere\.csv: no such catalogue"):
+        tag_catalogue(catalogue)
