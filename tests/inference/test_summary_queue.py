@@ -24,7 +24,7 @@ def given(value: str, accepted: bool = True) -> Answer:
 
 
 def row(number: int, kind: Answer, colour: Answer, confidence: float | None = 0.5, item_id: str = "x") -> Row:
-    return Row(number, item_id, {"type": kind, "colour": colour}, confidence, "why")
+    return Row(number, item_id, {"type": kind, "colour": colour}, confidence, "why", "image+text")
 
 
 def queued(*rows: Row) -> list[int]:
@@ -85,6 +85,7 @@ def test_the_file_holds_the_queue_and_nothing_that_a_spreadsheet_would_run() -> 
         "id": "'@x",
         "expected_mistakes": "1.5",
         "review_reasons": "why",
+        "inputs": "image+text",
         "type": "'=1+1",
         "type_confidence": "",
         "colour": "'-b",

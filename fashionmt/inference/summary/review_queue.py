@@ -12,7 +12,7 @@ from fashionmt.inference.tag_table import guarded
 
 LIMIT = 10_000
 """Rows of the queue."""
-COLUMNS = ("place", "row", "id", "expected_mistakes", "review_reasons")
+COLUMNS = ("place", "row", "id", "expected_mistakes", "review_reasons", "inputs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +65,5 @@ def to_csv(queue: Sequence[Candidate], attributes: Sequence[str]) -> bytes:
         row = each.row
         answers = [row.answers[name] for name in attributes]
         tags = [cell for answer in answers for cell in (guarded(answer.value), answer.confidence)]
-        writer.writerow([place, row.row, guarded(row.id), each.value, guarded(row.reasons), *tags])
+        writer.writerow([place, row.row, guarded(row.id), each.value, guarded(row.reasons), row.inputs, *tags])
     return text.getvalue().encode()

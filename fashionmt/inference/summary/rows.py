@@ -42,20 +42,22 @@ class Row:
     """That all predicted tags are right; None where all were given."""
     reasons: str
     """Why a person should look; empty: nobody need."""
+    inputs: str
+    """What was read of it, `image+text` say."""
 
 
 def read_rows(files: PartFiles, spaces: Mapping[str, LabelSpace]) -> Iterator[Row]:
     """In order. `spaces`: the bundle's; a class that stands guarded in a CSV file gets its own name back."""
-    columns = ["row", "id", "item_confidence", "review_reasons"]
+    columns = ["row", "id", "item_confidence", "review_reasons", "inputs"]
     columns += [f"{name}{suffix}" for name in spaces for suffix in ("", "_confidence", "_decision")]
     is_csv = files.format == "csv"
     table = read_csv(files.tags, list(spaces), columns) if is_csv else files.read_tags(columns)
     found = {name: table.column(name).to_pylist() for name in columns}
     answers = {name: _answers(found, space, is_csv) for name, space in spaces.items()}
     reasons = (cell if isinstance(cell, str) else "; ".join(cell) for cell in found["review_reasons"])
-    rows = zip(found["row"], found["id"], found["item_confidence"], reasons, strict=True)
-    for i, (row, item_id, confidence, why) in enumerate(rows):
-        yield Row(row, item_id, {name: column[i] for name, column in answers.items()}, confidence, why)
+    rows = zip(found["row"], found["id"], found["item_confidence"], reasons, found["inputs"], strict=True)
+    for i, (row, item_id, confidence, why, inputs) in enumerate(rows):
+        yield Row(row, item_id, {name: column[i] for name, column in answers.items()}, confidence, why, str(inputs))
 
 
 def _answers(found: Mapping[str, list[str | float | None]], space: LabelSpace, is_csv: bool) -> list[Answer]:
