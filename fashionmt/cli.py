@@ -119,19 +119,25 @@ def _benchmark_row(composed: DictConfig) -> None:
 
 
 def _train_in(root: Path, config: TrainConfig) -> None:
-    if config.resume is None and config.recommend is None:
-        _check_catalogue(config.data)
-    # Imported here: `--help` and a misspelt key must not wait for torch.
-    from fashionmt.training import RunFolder, print_pretrained, print_results, run_pretraining, run_training, settle
+    # Imported here: `--help` and a misspelt key must not wait for it, and what is wrong with the run's folder or its
+    # catalogue must not wait for Lightning.
+    from fashionmt.training.run_folder import RunFolder
 
-    _quiet_libraries()
     folder = RunFolder(_relative(root))
     resume = config.resume is not None
     if resume:
         _refuse_other_overrides()
         folder.check_resumable()
         config = from_yaml(folder.config)
-    else:
+    elif config.recommend is None:
+        _check_catalogue(config.data)
+
+    from fashionmt.training.pretrain import print_pretrained, run_pretraining
+    from fashionmt.training.report import print_results
+    from fashionmt.training.run import run_training, settle
+
+    _quiet_libraries()
+    if not resume:
         config = settle(config)
         folder.claim(to_yaml(config))
     loggers = build_loggers(config.logger, folder.root)

@@ -11,7 +11,7 @@ from fashionmt.data.prepare import PreparedData, prepare_data
 from fashionmt.errors import UserError
 from fashionmt.hydra_bridge import from_yaml
 from fashionmt.paths import cache_dir
-from fashionmt.training import RunFolder
+from fashionmt.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fashionmt.config import BenchmarkConfig
-from fashionmt.training import RunFolder
+from fashionmt.training.run_folder import RunFolder
 
 FORMAT = 2
 """Of `benchmark.json`. Rows of an earlier one are scored anew from their answers, where these are there."""

@@ -30,11 +30,11 @@ from fashionmt.data.prepare import PreparedData
 from fashionmt.decoding import Decoded
 from fashionmt.errors import ExitCode, RowFailedError, UserError
 from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
-from fashionmt.training import run_training, settle
 from fashionmt.training.answers import collect_answers
 from fashionmt.training.fitting import device_of
 from fashionmt.training.loading import keep_data_report, load_data
 from fashionmt.training.report import write_json
+from fashionmt.training.run import run_training, settle
 
 SAME_RESULT = {
     "benchmark": ("row", "system", "reference", "folder", "without", "named", "together", "draws"),

@@ -10,8 +10,8 @@ from typing import Any
 from fashionmt.config import SweepConfig, TrainConfig
 from fashionmt.errors import ExitCode, UserError
 from fashionmt.sweep.outcome import Outcome, State
-from fashionmt.training import RunFolder
 from fashionmt.training.report import write_json
+from fashionmt.training.run_folder import RunFolder
 
 ID_LENGTH = 12
 NOT_THE_JOB = ("benchmark", "fail_fast", "logger", "report", "resume", "sweep", "sweep_status")

@@ -19,11 +19,12 @@ from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
 from fashionmt.sweep.job import JobFolder, JobRecord, job_id, jobs_in, refused_id, sweep_folder
 from fashionmt.sweep.objective import check_logged, objective_values, weighted_sum
 from fashionmt.sweep.outcome import Outcome, State
-from fashionmt.training import PrunedError, run_pretraining, run_training, settle
 from fashionmt.training.contrastive import MONITOR as PRETRAINING_MONITOR
 from fashionmt.training.loading import load_data
 from fashionmt.training.module import MONITOR
-from fashionmt.training.tracking import ResultLogger
+from fashionmt.training.pretrain import run_pretraining
+from fashionmt.training.run import run_training, settle
+from fashionmt.training.tracking import PrunedError, ResultLogger
 
 NO_NAME = ("experiment=", "logger", "sweep=")
 LONGEST_NAME = 128  # W&B's

@@ -10,7 +10,7 @@ from optuna.trial import Trial
 
 from fashionmt.config import SweepConfig
 from fashionmt.sweep.job import sweep_folder
-from fashionmt.training import PrunedError
+from fashionmt.training.tracking import PrunedError
 
 RUNGS = 3
 """Nothing is given up before a third of a trial's epochs; successive halving looks there and at two thirds. Not at the

@@ -3,15 +3,16 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from fashionmt.data.prepare import PreparedData
+if TYPE_CHECKING:
+    from fashionmt.data.prepare import PreparedData
 
 
-def print_data(data: PreparedData) -> None:
+def print_data(data: "PreparedData") -> None:
     """The catalogue in a few lines: sizes of the parts, and what was repaired, masked or set aside."""
     console = Console(stderr=True, highlight=False)
     parts = ", ".join(f"{len(rows)} {name}" for name, rows in data.split.parts().items())

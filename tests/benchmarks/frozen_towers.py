@@ -23,11 +23,11 @@ from safetensors.torch import save_file
 from fashionmt.config import TrainConfig
 from fashionmt.hydra_bridge import VERSION_BASE, register_resolvers, register_schemas, to_dataclass
 from fashionmt.paths import conf_dir
-from fashionmt.training import RunFolder
 from fashionmt.training.fitting import build_trainer, fit
 from fashionmt.training.frozen_features import with_frozen_features
 from fashionmt.training.loading import load_data
 from fashionmt.training.run import build_batches, build_module
+from fashionmt.training.run_folder import RunFolder
 
 DEFAULTS = {"model": "image_text", "network": "resnet18", "repeats": "5", "epochs": "2"}
 

@@ -30,7 +30,8 @@ from fashionmt.recommend.ranker_folder import load_ranker
 from fashionmt.recommend.source import Source, open_source
 from fashionmt.recommend.train import LEARNED, cut_parts, run_recommending
 from fashionmt.recommend.trends import NUMBERS
-from fashionmt.training import RunFolder, settle
+from fashionmt.training.run import settle
+from fashionmt.training.run_folder import RunFolder
 
 METRICS = ("NDCG@10", "MAP@10")
 

@@ -27,10 +27,10 @@ from fashionmt.config import TrainConfig
 from fashionmt.data.prepare import PreparedData
 from fashionmt.hydra_bridge import build_loggers
 from fashionmt.sweep.job import jobs_in
-from fashionmt.training import RunFolder
 from fashionmt.training.fitting import build_trainer, fit
 from fashionmt.training.loading import load_data
 from fashionmt.training.run import build_batches, build_module
+from fashionmt.training.run_folder import RunFolder
 
 QUICK = ["model=text_only", "trainer.max_epochs=2", "trainer.precision=32-true", "report=false", "limit_items=300"]
 

@@ -14,7 +14,7 @@ from fashionmt.recommend import run_recommending
 from fashionmt.recommend.evaluation import beats
 from fashionmt.recommend.items import Items
 from fashionmt.recommend.ranker_folder import load_ranker
-from fashionmt.training import RunFolder
+from fashionmt.training.run_folder import RunFolder
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.*"),

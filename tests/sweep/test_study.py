@@ -17,7 +17,7 @@ from fashionmt.errors import UserError  # noqa: E402
 from fashionmt.sweep.outcome import Outcome, State  # noqa: E402
 from fashionmt.sweep.study import TrialReport, open_study  # noqa: E402
 from fashionmt.sweep.study_sweeper import StudySweeper  # noqa: E402
-from fashionmt.training import PrunedError  # noqa: E402
+from fashionmt.training.tracking import PrunedError  # noqa: E402
 
 SPACE = {"x": "interval(0.0, 1.0)"}
 

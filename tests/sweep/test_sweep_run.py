@@ -17,7 +17,8 @@ from fashionmt.sweep.conclude import conclude, print_jobs
 from fashionmt.sweep.job import JobFolder, jobs_in
 from fashionmt.sweep.outcome import Outcome, State
 from fashionmt.sweep.run import run_job
-from fashionmt.training import PrunedError, RunFolder
+from fashionmt.training.run_folder import RunFolder
+from fashionmt.training.tracking import PrunedError
 
 Watch = Callable[[int, Mapping[str, float]], None]
 Compose = Callable[..., TrainConfig]

@@ -10,8 +10,9 @@ import pytest
 from fashionmt.config import TrainConfig
 from fashionmt.errors import UserError
 from fashionmt.hydra_bridge import build_loggers, to_yaml
-from fashionmt.training import RunFolder, run_training
 from fashionmt.training.module import TaggerModule
+from fashionmt.training.run import run_training
+from fashionmt.training.run_folder import RunFolder
 from tests.conftest import OF_LIGHTNING
 
 pytestmark = [

@@ -15,10 +15,11 @@ from fashionmt.config import TrainConfig
 from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.hydra_bridge import to_yaml
 from fashionmt.model.image_tower import ImageTower
-from fashionmt.training import RunFolder, run_training
 from fashionmt.training.frozen_features import distinct
 from fashionmt.training.loading import load_data
 from fashionmt.training.module import TaggerModule
+from fashionmt.training.run import run_training
+from fashionmt.training.run_folder import RunFolder
 from tests.conftest import OF_LIGHTNING
 
 pytestmark = [

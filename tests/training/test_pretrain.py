@@ -18,11 +18,11 @@ from fashionmt.errors import UserError
 from fashionmt.hydra_bridge import to_yaml
 from fashionmt.inference import Item, load_bundle
 from fashionmt.model import read_towers
-from fashionmt.training import RunFolder, run_pretraining, run_training
 from fashionmt.training.contrastive import ContrastModule
 from fashionmt.training.loading import load_data
-from fashionmt.training.pretrain import only_pairs
-from fashionmt.training.run import build_module
+from fashionmt.training.pretrain import only_pairs, run_pretraining
+from fashionmt.training.run import build_module, run_training
+from fashionmt.training.run_folder import RunFolder
 from tests.conftest import OF_LIGHTNING
 
 pytestmark = [

@@ -20,9 +20,10 @@ from fashionmt.config import TrainConfig
 from fashionmt.errors import UserError
 from fashionmt.hydra_bridge import from_yaml, to_yaml
 from fashionmt.inference import Item, load_bundle
-from fashionmt.training import RunFolder, run_training
 from fashionmt.training.loading import load_data
 from fashionmt.training.module import TaggerModule
+from fashionmt.training.run import run_training
+from fashionmt.training.run_folder import RunFolder
 from tests.conftest import OF_LIGHTNING, SMALL, TOP
 
 pytestmark = [

@@ -28,10 +28,10 @@ from fashionmt.config import TrainConfig
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.inference import load_bundle
 from fashionmt.paths import cache_dir
-from fashionmt.training import RunFolder
 from fashionmt.training.concluding import evaluate
 from fashionmt.training.fitting import device_of
 from fashionmt.training.loading import load_data
+from fashionmt.training.run_folder import RunFolder
 
 FEW = 0.01
 """The share of rows for each of validation and test: the others train on all."""

@@ -12,8 +12,9 @@ from fashionmt.data.prepare import PreparedData
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.hydra_bridge import VERSION_BASE, register_resolvers, register_schemas, to_dataclass
 from fashionmt.paths import cache_dir, conf_dir
-from fashionmt.training import RunFolder, run_training, settle
 from fashionmt.training.loading import load_data
+from fashionmt.training.run import run_training, settle
+from fashionmt.training.run_folder import RunFolder
 
 TOP = Path(__file__).resolve().parents[3]
 PUBLIC = "data=fashion_products"

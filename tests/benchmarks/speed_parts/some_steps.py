@@ -18,10 +18,10 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from tagging_memory import SMALL
 
-from fashionmt.training import RunFolder, settle
 from fashionmt.training.fitting import build_trainer, fit
 from fashionmt.training.loading import load_data
-from fashionmt.training.run import build_batches, build_module
+from fashionmt.training.run import build_batches, build_module, settle
+from fashionmt.training.run_folder import RunFolder
 from speed_parts.processes import memory
 from speed_parts.settings import PUBLIC, composed
 

@@ -10,10 +10,10 @@ from pytorch_lightning.callbacks import Callback
 from fashionmt.config import TrainConfig
 from fashionmt.data.prepare import PreparedData
 from fashionmt.hydra_bridge import build_loggers
-from fashionmt.training import RunFolder
 from fashionmt.training.fitting import build_trainer, device_of, fit
 from fashionmt.training.module import TaggerModule
 from fashionmt.training.run import build_batches, build_module
+from fashionmt.training.run_folder import RunFolder
 from speed_parts.bare_step import wait_for
 
 
