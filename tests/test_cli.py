@@ -130,7 +130,7 @@ def test_a_folder_or_catalogue_that_cannot_be_is_refused_before_big_libraries_ar
         write(shell.folder / "planted" / f"{library}.py", "raise SystemExit('loaded for nothing')\n")
     shell.environment = shell.environment | {"PYTHONPATH": str(shell.folder / "planted")}
     assert "holds no run" in shell.error("train.py", "resume=nowhere")
-    assert "no such folder" in shell.error("train.py", "sweep_status=nowhere")
+    assert "no such folder" in shell.error("train.py", "sweep_status=gone")
     own = ["data=catalogue", "data.catalogue=items.csv", "model=text_only", "data.learn=[gender]"]
     assert "no such catalogue" in shell.error("train.py", *own)
     write(shell.folder / "items.csv", "id,productDisplayName\n1,a\n")
