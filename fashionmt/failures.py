@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from fashionmt.config import PredictConfig, TrainConfig
-from fashionmt.errors import ExitCode, RowFailedError, UserError
+from fashionmt.errors import ExitCode, RowFailedError, UserError, nearest
 
 DEBUG = "FASHIONMT_DEBUG"
 """The environment variable that asks for tracebacks."""
@@ -113,8 +113,8 @@ def _suggestion() -> str:
     known = [key for kind in (TrainConfig, PredictConfig) for key in _keys(kind, "")]
     for text in sys.argv[1:]:
         key = text.split("=")[0].lstrip("+~").replace("/", ".")
-        if "=" in text and key not in known and (near := difflib.get_close_matches(key, known, 1)):
-            return f"Did you mean {near[0]}?"
+        if "=" in text and key not in known and (meant := nearest(key, known)):
+            return meant.strip()
     return "See --help, or --cfg job for every key."
 
 

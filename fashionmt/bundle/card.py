@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fashionmt.bundle.content import Bundle
-
-SHOWN = {"image": "the picture", "text": "the title"}
+from fashionmt.shown import NAMES
 
 
 def model_card(bundle: Bundle) -> str:
@@ -34,7 +33,7 @@ def model_card(bundle: Bundle) -> str:
 def _alone(view: str, scores: Mapping[str, Any]) -> list[str]:
     """What it is worth to an item that shows one input of two."""
     lines = [
-        f"Of an item that has {SHOWN[view]} alone (confidences and thresholds were fitted for such items):",
+        f"Of an item that has {NAMES[view]} alone (confidences and thresholds were fitted for such items):",
         "",
         "| attribute | accuracy on test | items | accepted, at an accuracy of |",
         "| --- | ---: | ---: | --- |",

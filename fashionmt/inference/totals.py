@@ -6,8 +6,7 @@ from typing import Any
 
 from fashionmt.decoding import Decoders
 from fashionmt.inference.stated import WHOLE, stated
-
-ALONE = {"image": "by the picture alone", "text": "by the title alone"}
+from fashionmt.shown import NAMES
 
 
 def sum_statistics(statistics: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def _decisions(totals: Mapping[str, Any], decoders: Decoders) -> list[str]:
     lines = [f"accepted: {', '.join(shares)}; for review: {totals['review']} of {tagged} items"] if shares else []
     for view, count in totals["shown"].items():
         if never := never_accepted(decoders, view):
-            told = f" of {count} items {ALONE[view]}" if view in decoders.alone else ""
+            told = f" of {count} items by {NAMES[view]} alone" if view in decoders.alone else ""
             lines.append(f"never accepted{told}, as validation showed no threshold for the accuracy asked: {never}")
     return lines
 

@@ -83,19 +83,19 @@ def _collect(
     parts: dict[str, list[Answers]] = {}
     loader = evaluation_loader(dataset, batch_size)
     for batch in tqdm(loader, desc="evaluating", unit="batch", delay=2.0, disable=None, leave=False):
+        has = _inputs(batch, read)
         # Of one view alone the others' names are left over.
         for view, output in zip(views, answer(batch.to(device)), strict=False):
             logits = {name: value.float().cpu() for name, value in output.logits.items()}
-            shown = _shown(batch, read, view)
+            shown = [view if each == views[0] else each for each in has]
             parts.setdefault(view, []).append(Answers(logits, batch.labels, output.embedding.float().cpu(), shown))
     return {view: _joined(each) for view, each in parts.items()}
 
 
-def _shown(batch: Batch, read: Sequence[str], view: str) -> list[str]:
-    """What of a view each item of a batch has, or what it has instead."""
+def _inputs(batch: Batch, read: Sequence[str]) -> list[str]:
+    """By `view_of`, what each item of a batch has of what is `read`."""
     there = {"image": batch.has_image.tolist(), "text": batch.has_title.tolist()}
-    has = [view_of([name for name in read if there[name][row]]) for row in range(len(batch))]
-    return [view if each == view_of(read) else each for each in has]
+    return [view_of([name for name in read if there[name][row]]) for row in range(len(batch))]
 
 
 def _joined(parts: Sequence[Answers]) -> Answers:

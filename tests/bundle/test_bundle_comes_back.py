@@ -11,7 +11,7 @@ from bundles import FITTED, KINDS, OPTIONAL, Json, a_bundle, decided, describe
 from tiny import CLASSES, WORDS, random_batch
 
 from fashionmt.attributes import LabelSpace
-from fashionmt.bundle import read_bundle, save_bundle
+from fashionmt.bundle import Bundle, read_bundle, save_bundle
 from fashionmt.similarity import SimilarityHead, item_vectors
 
 # There and back
@@ -153,12 +153,16 @@ def test_the_card_tells_accuracies_and_provenance(saved: Path) -> None:
     assert "Answers to colour, season are combinations" in card
 
 
+def card_of(bundle: Bundle, tmp_path: Path) -> str:
+    save_bundle(bundle, tmp_path / "bundle")
+    return (tmp_path / "bundle/README.md").read_text(encoding="utf-8")
+
+
 def test_the_card_tells_what_is_accepted(tmp_path: Path) -> None:
     bundle = a_bundle("text", tmp_path)
     colour = bundle.metrics["attributes"]["colour"]
     colour |= {"target_accuracy": 0.99, "threshold": 0.5, "accepted": 0.625, "accepted_accuracy": 0.9876}
-    save_bundle(bundle, tmp_path / "bundle")
-    card = (tmp_path / "bundle/README.md").read_text(encoding="utf-8")
+    card = card_of(bundle, tmp_path)
     assert "| colour | 4 | 0.5000 | 0.3333 | 7 | 62.5%, at 0.9876 (aim 0.99) |" in card
     assert "| season | 3 | 0.5000 | 0.3333 | 7 | none |" in card
 
@@ -167,8 +171,7 @@ def test_the_card_tells_what_one_input_alone_is_worth(tmp_path: Path) -> None:
     bundle = a_bundle("both", tmp_path)
     row = {"accuracy": 0.25, "items": 6, "target_accuracy": 0.99, "accepted": 0.5, "accepted_accuracy": 0.9876}
     bundle.metrics["alone"] = {"image": {"attributes": {"colour": row}}}
-    save_bundle(bundle, tmp_path / "bundle")
-    card = (tmp_path / "bundle/README.md").read_text(encoding="utf-8")
+    card = card_of(bundle, tmp_path)
     assert "Of an item that has the picture alone" in card
     assert "| colour | 0.2500 | 6 | 50.0%, at 0.9876 (aim 0.99) |" in card
 
