@@ -1,19 +1,27 @@
-"""A small catalogue to tag; a web server on this machine, and pictures that are fetched from it."""
+"""A small catalogue to tag, an engine and its items; a web server on this machine, and pictures fetched from it."""
 
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from tagged import decided_by
 from web_server import HERE, Server
 
+from fashionmt.bundle import Bundle, read_bundle
+from fashionmt.confidence import Threshold, Thresholds
 from fashionmt.config import PredictColumnsConfig, PredictConfig
+from fashionmt.data.sample import sample_catalogue
+from fashionmt.data.tables import Table
+from fashionmt.inference import Item, TaggingEngine, load_bundle
 from fashionmt.inference.pictures import PictureLimits, UrlPictures
 from fashionmt.inference.pictures.addresses import Address
+from fashionmt.paths import cache_dir
 
 LIMITS = PictureLimits(max_bytes=100_000, seconds=5, allow_urls=True)
 
@@ -36,6 +44,28 @@ def catalogue(tmp_path: Path, trained: Path) -> PredictConfig:
         batch_size=2,
         part_rows=2,
     )
+
+
+@pytest.fixture(scope="module")
+def engine(trained: Path) -> TaggingEngine:
+    """Of the bundle that the tests share."""
+    return load_bundle(trained / "bundle")
+
+
+@pytest.fixture
+def items() -> list[Item]:
+    """Ninety of the sample, as they stand."""
+    drawn = sample_catalogue(cache_dir())
+    rows = [row.values for row in islice(Table(drawn.catalogue).rows(), 90)]
+    return [Item(row["id"], row["productDisplayName"], drawn.images / f"{row['id']}.jpg") for row in rows]
+
+
+@pytest.fixture(scope="module")
+def decided(trained: Path) -> Bundle:
+    """The trained bundle, with thresholds that accept some answers and not others, whatever the item."""
+    heads = {name: Threshold(0.9, 0.5 + 0.08 * i) for i, name in enumerate(read_bundle(trained / "bundle").spaces)}
+    heads["season"] = Threshold(0.9, None)
+    return decided_by(read_bundle(trained / "bundle"), Thresholds(heads, Threshold(0.8, 0.1)))
 
 
 @pytest.fixture

@@ -4,71 +4,23 @@ import io
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tagged import decided_by
+from tagged import same, sure
 
 from fashionmt.batch import Batch, TaggerOutput
-from fashionmt.bundle import Bundle, read_bundle
-from fashionmt.confidence import Threshold, Thresholds
-from fashionmt.data.sample import sample_catalogue
-from fashionmt.data.tables import Table
 from fashionmt.errors import UserError
-from fashionmt.inference import Item, ItemTags, Tag, TaggingEngine, load_bundle
+from fashionmt.inference import Item, TaggingEngine, load_bundle
 from fashionmt.inference.engine import AHEAD, PreparedBatch
-from fashionmt.novelty import Novelty
-from fashionmt.paths import cache_dir
 from fashionmt.problems import Code, Problem
-
-
-@pytest.fixture(scope="module")
-def engine(trained: Path) -> TaggingEngine:
-    return load_bundle(trained / "bundle")
-
-
-@pytest.fixture
-def items(engine: TaggingEngine) -> list[Item]:
-    drawn = sample_catalogue(cache_dir())
-    rows = [row.values for row in islice(Table(drawn.catalogue).rows(), 90)]
-    return [Item(row["id"], row["productDisplayName"], drawn.images / f"{row['id']}.jpg") for row in rows]
-
-
-@pytest.fixture(scope="module")
-def decided(trained: Path) -> Bundle:
-    """The trained bundle, with thresholds that accept some answers and not others, whatever the item."""
-    heads = {name: Threshold(0.9, 0.5 + 0.08 * i) for i, name in enumerate(read_bundle(trained / "bundle").spaces)}
-    heads["season"] = Threshold(0.9, None)
-    return decided_by(read_bundle(trained / "bundle"), Thresholds(heads, Threshold(0.8, 0.1)))
-
-
-def same(one: ItemTags, other: ItemTags) -> bool:
-    if (one.id, one.inputs, one.picture_problem, one.problem) != (
-        other.id,
-        other.inputs,
-        other.picture_problem,
-        other.problem,
-    ):
-        return False
-    return all(
-        one.tags[name].value == other.tags[name].value
-        and one.tags[name].confidence == pytest.approx(other.tags[name].confidence, abs=1e-5)
-        for name in one.tags | other.tags
-    )
 
 
 def code_of(problem: Problem | None) -> Code | None:
     return None if problem is None else problem.code
-
-
-def sure(tag: Tag) -> float:
-    assert tag.confidence is not None
-    return tag.confidence
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 500])
@@ -210,188 +162,6 @@ def test_bfloat16_moves_confidences_a_little(trained: Path, items: list[Item], e
     ]
     assert max(gaps) > 0
     assert float(np.mean(gaps)) < 0.01  # of this hardly trained bundle, whose temperatures sharpen every rounding
-
-
-def test_what_is_accepted_is_at_or_above_its_threshold(decided: Bundle, items: list[Item]) -> None:
-    assert decided.decoder.thresholds is not None
-    tagged = TaggingEngine(decided).tag([*items, Item("nothing")])
-    for tags in tagged:
-        for name, tag in tags.tags.items():
-            threshold = decided.decoder.thresholds.heads[name].confidence
-            assert tag.accepted is (threshold is not None and sure(tag) >= threshold)
-    assert {tags.tags["gender"].accepted for tags in tagged[:-1]} == {True, False}
-    assert {tags.accepted for tags in tagged[:-1]} == {True, False}
-    assert tagged[-1].accepted is False
-    # The item's confidence is at most that of each of its answers.
-    assert all(min(sure(tag) for tag in tags.tags.values()) >= 0.1 for tags in tagged if tags.accepted)
-
-
-def test_a_bundle_without_thresholds_accepts_nothing(decided: Bundle, items: list[Item]) -> None:
-    tagged = TaggingEngine(decided_by(decided, None)).tag(items)
-    assert not any(tags.accepted or tag.accepted for tags in tagged for tag in tags.tags.values())
-
-
-def test_items_that_show_one_input_are_decided_by_that_views_own_thresholds(
-    trained: Path, decided: Bundle, items: list[Item]
-) -> None:
-    kept = read_bundle(trained / "bundle")
-    assert set(kept.alone) == {"image", "text"}
-    assert (
-        len({kept.decoder.temperatures["season"], *(each.temperatures["season"] for each in kept.alone.values())}) == 3
-    )
-    every = Thresholds({name: Threshold(0.9, 0.0) for name in kept.spaces}, Threshold(0.9, 0.0))
-    by_title = replace(decided, alone={"text": replace(kept.alone["text"], thresholds=every)})
-    shown = [
-        item if i % 3 == 0 else replace(item, image=None) if i % 3 == 1 else replace(item, title=None)
-        for i, item in enumerate(items)
-    ]
-    for i, (with_own, without) in enumerate(
-        zip(TaggingEngine(by_title).tag(shown), TaggingEngine(decided).tag(shown), strict=True)
-    ):
-        if i % 3 == 1:
-            assert with_own.accepted
-            assert all(tag.accepted for tag in with_own.tags.values())
-            assert not without.tags["season"].accepted
-        else:
-            assert same(with_own, without)
-            assert with_own.accepted is without.accepted
-
-
-def test_the_alternatives_are_the_most_probable_other_classes(decided: Bundle, items: list[Item]) -> None:
-    engine = TaggingEngine(decided)
-    prepared = engine.prepare(items)
-    assert prepared.batch is not None
-    probabilities = decided.decoder(decided.tagger(prepared.batch).logits).log_probabilities
-    readable = [tags for tags in engine.answer(prepared) if tags.problem is None]
-    for row, tags in enumerate(readable):
-        for name, tag in tags.tags.items():
-            classes = decided.spaces[name].classes
-            every = dict(zip(classes, probabilities[name][row].exp().tolist(), strict=True))
-            assert tag.confidence == pytest.approx(every.pop(tag.value), abs=1e-5)
-            ranked = sorted(every.values(), reverse=True)[:3]
-            assert [p for _, p in tag.alternatives] == pytest.approx(ranked, abs=1e-5)
-            assert [every[other] for other, _ in tag.alternatives] == pytest.approx(ranked, abs=1e-5)
-
-
-def test_answers_are_combinations_that_the_training_rows_hold(engine: TaggingEngine, items: list[Item]) -> None:
-    taxonomy = engine.bundle.decoder.taxonomy
-    assert taxonomy is not None
-    assert taxonomy.attributes == ("articleType", "subCategory", "masterCategory")
-    spaces = [engine.bundle.spaces[name] for name in taxonomy.attributes]
-    known = {tuple(s.classes[i] for s, i in zip(spaces, row, strict=True)) for row in taxonomy.combinations}
-    noise = [Item(str(seed), image=Image.effect_noise((18, 24), 10.0 * seed).convert("RGB")) for seed in range(1, 30)]
-    said = {tuple(tags.tags[name].value for name in taxonomy.attributes) for tags in engine.tag([*items, *noise])}
-    assert said <= known
-    assert len(said) > 3
-
-
-def test_a_bundle_without_a_taxonomy_answers_head_by_head(decided: Bundle, items: list[Item]) -> None:
-    each = replace(decided, decoder=replace(decided.decoder, taxonomy=None))
-    for joint, single in zip(TaggingEngine(decided).tag(items), TaggingEngine(each).tag(items), strict=True):
-        for name in ("baseColour", "gender", "season"):
-            assert joint.tags[name] == single.tags[name]
-
-
-# What looks like nothing in training
-
-
-def test_of_an_unknown_item_nothing_is_accepted_but_what_was_given(decided: Bundle, items: list[Item]) -> None:
-    known = [
-        replace(item, given={"gender": "Men"}, title=item.title if i % 3 else None) for i, item in enumerate(items)
-    ]
-    without = TaggingEngine(decided).tag(known)
-    tagged = TaggingEngine(replace(decided, novelty=Novelty({"image+text": -np.inf}))).tag(known)
-    assert {tags.inputs for tags in tagged} >= {("image", "text"), ("image",)}
-    for tags, before in zip(tagged, without, strict=True):
-        if tags.inputs != ("image", "text"):
-            assert tags == before
-            continue
-        assert tags.review_reasons == ("unknown", *before.review_reasons)
-        assert not tags.accepted
-        assert tags.tags["gender"] == before.tags["gender"]
-        others = {name: tag for name, tag in before.tags.items() if name != "gender"}
-        assert all(tags.tags[name] == replace(tag, accepted=False) for name, tag in others.items())
-
-
-def test_a_trained_bundle_calls_few_of_its_own_catalogue_unknown(engine: TaggingEngine, items: list[Item]) -> None:
-    assert engine.bundle.novelty is not None
-    share = np.mean([tags.review_reasons[:1] == ("unknown",) for tags in engine.tag(items)])
-    assert share < 0.1
-
-
-# What is known already
-
-
-def test_a_known_article_type_fixes_its_parents_and_is_kept(decided: Bundle, items: list[Item]) -> None:
-    taxonomy = decided.decoder.taxonomy
-    assert taxonomy is not None
-    spaces = [decided.spaces[name] for name in taxonomy.attributes]
-    parents = {row[0]: row for row in taxonomy.combinations}
-    for article in range(len(spaces[0])):
-        known = [replace(item, given={"articleType": spaces[0].classes[article]}) for item in items[:5]]
-        allowed = {row for row in taxonomy.combinations if row[0] == article}
-        for tags in TaggingEngine(decided).tag(known):
-            said = tuple(s.classes.index(tags.tags[n].value) for n, s in zip(taxonomy.attributes, spaces, strict=True))
-            assert said in allowed
-            assert tags.tags["articleType"].given
-            assert tags.tags["articleType"].confidence is None
-    assert len(parents) == len(spaces[0])
-
-
-def test_what_is_not_known_is_answered_as_without(decided: Bundle, items: list[Item]) -> None:
-    engine = TaggingEngine(decided)
-    half = [replace(item, given={"baseColour": "Red"} if i % 2 else {}) for i, item in enumerate(items)]
-    for before, after, item in zip(engine.tag(items), engine.tag(half), half, strict=True):
-        if not item.given:
-            assert same(before, after)
-            continue
-        assert after.tags["baseColour"].value == "Red"
-        others = set(before.tags) - {"baseColour"}
-        assert all(after.tags[name] == before.tags[name] for name in others)
-
-
-def test_values_that_go_together_in_no_combination_are_both_kept(decided: Bundle, items: list[Item]) -> None:
-    taxonomy = decided.decoder.taxonomy
-    assert taxonomy is not None
-    article, sub, master = taxonomy.combinations[0]
-    other = next(row[2] for row in taxonomy.combinations if row[2] != master)
-    names = taxonomy.attributes
-    given = {
-        names[0]: decided.spaces[names[0]].classes[article],
-        names[2]: decided.spaces[names[2]].classes[other],
-    }
-    tags = TaggingEngine(decided).tag([replace(items[0], given=given)])[0]
-    assert {name: tags.tags[name].value for name in given} == given
-    assert tags.tags[names[1]].value in decided.spaces[names[1]].classes
-    assert sub is not None
-
-
-def test_a_given_value_that_the_model_is_sure_is_another_is_for_review(decided: Bundle, items: list[Item]) -> None:
-    assert decided.decoder.thresholds is not None
-    heads = dict(decided.decoder.thresholds.heads) | {"gender": Threshold(0.9, 0.0), "season": Threshold(0.9, None)}
-    engine = TaggingEngine(decided_by(decided, Thresholds(heads, Threshold(0.8, 0.0))))
-    alone = engine.tag(items[:20])
-    classes = decided.spaces["gender"].classes
-    for tags, item in zip(alone, items[:20], strict=True):
-        own = tags.tags["gender"].value
-        wrong = next(name for name in classes if name != own)
-        told = engine.tag([replace(item, given={"gender": wrong, "season": "Monsoon"})])[0]
-        assert f"contradicts:gender={own}" in told.review_reasons
-        assert "unknown_value:season" in told.review_reasons
-        assert not told.tags["gender"].accepted
-        assert not told.accepted
-        right = engine.tag([replace(item, given={"gender": own})])[0]
-        assert right.tags["gender"].accepted
-        assert not any(reason.startswith("contradicts") for reason in right.review_reasons)
-
-
-def test_an_item_of_which_all_is_known_has_no_confidence(decided: Bundle, items: list[Item]) -> None:
-    engine = TaggingEngine(decided)
-    own = engine.tag(items[:1])[0]
-    told = engine.tag([replace(items[0], given={name: tag.value for name, tag in own.tags.items()})])[0]
-    assert told.confidence is None
-    assert told.accepted
-    assert told.review_reasons == ()
 
 
 def test_an_answer_that_is_no_number_is_a_problem_of_its_item_alone(engine: TaggingEngine, items: list[Item]) -> None:
