@@ -69,10 +69,9 @@ def _train(composed: DictConfig) -> Any:
     with one_line_errors():
         if composed.sweep_status is not None:
             return _sweep_status(Path(composed.sweep_status))
-        config = to_dataclass(composed, TrainConfig)
-        folder = Path(HydraConfig.get().runtime.output_dir)
-        with _mention_resume(folder):
-            _train_in(folder, config)
+        folder = _relative(Path(composed.resume or HydraConfig.get().runtime.output_dir))
+        with _mention_resume(folder), _no_empty_folder(folder):
+            _train_in(folder, to_dataclass(composed, TrainConfig))
     return None
 
 
@@ -123,7 +122,7 @@ def _train_in(root: Path, config: TrainConfig) -> None:
     # catalogue must not wait for Lightning.
     from fashionmt.training.run_folder import RunFolder
 
-    folder = RunFolder(_relative(root))
+    folder = RunFolder(root)
     resume = config.resume is not None
     if resume:
         _refuse_other_overrides()
@@ -249,5 +248,16 @@ def _mention_resume(folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if (folder / "config.yaml").is_file():
-            leave(ExitCode.INTERRUPTED, f"interrupted. Go on with: python train.py resume={_relative(folder)}")
+            leave(ExitCode.INTERRUPTED, f"interrupted. Go on with: python train.py resume={folder}")
         raise
+
+
+@contextlib.contextmanager
+def _no_empty_folder(folder: Path) -> Iterator[None]:
+    """A run that is refused leaves none: Hydra has made its folder before anything is checked."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # something lies there
+            for path in [folder] if folder.is_absolute() else [folder, *folder.parents]:
+                path.rmdir()

@@ -50,16 +50,14 @@ def _open_mappings(kind: type[Any]) -> DictConfig:
 
 
 def register_resolvers() -> None:
-    """`${run_folder:<resume>,<sweep_status>,<new>}`: Hydra makes it. A run's own, or this one where only to look."""
+    """`${run_folder:<resume>,<sweep_status>,<new>}`: Hydra makes it, so it is new only where a run is to begin."""
     # OmegaConf 2.4, of Hydra 1.4, renames it and warns of the old name.
     register: Any = OmegaConf.register_new_resolver if HYDRA_1_3 else OmegaConf.register_resolver
     register("run_folder", _run_folder, replace=True)
 
 
 def _run_folder(resume: str | None, sweep_status: str | None, new: str) -> str:
-    if resume is not None:
-        return resume
-    return new if sweep_status is None else "."
+    return new if resume is None and sweep_status is None else "."
 
 
 _sweep_folders: list[Path] = []
