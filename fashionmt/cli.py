@@ -196,6 +196,10 @@ def _task(name: str) -> Callable[[PredictConfig], dict[str, Any]]:
         from fashionmt.export import export_bundle
 
         return export_bundle
+    if name == "calibrate":
+        from fashionmt.calibrate import calibrate_bundle
+
+        return calibrate_bundle
     if name == "recommend":
         from fashionmt.recommend import recommend
 

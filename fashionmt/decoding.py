@@ -145,7 +145,7 @@ class Decoders:
             self.of(view)(_rows(logits, those), None if given is None else _rows(given, those))
             for view, those in rows.items()
         ]
-        return _in_order(parts, torch.cat(list(rows.values())).argsort())
+        return in_order(parts, torch.cat(list(rows.values())).argsort())
 
     def of(self, view: str) -> Decoder:
         """That of the items that show `view`."""
@@ -156,7 +156,7 @@ def _rows(columns: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
     return {name: value[rows] for name, value in columns.items()}
 
 
-def _in_order(parts: Sequence[Decoded], order: Tensor) -> Decoded:
+def in_order(parts: Sequence[Decoded], order: Tensor) -> Decoded:
     """One of several, item by item. `order`: (B,), where each item is when the parts are put one after another."""
 
     def together(columns: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -40,6 +40,7 @@ LAYERS = {
     "add_similarity": 6,
     "similar_quality": 6,
     "similar": 5,
+    "calibrate": 5,
     "export": 5,
     "sweep": 5,
     "recommend": 6,

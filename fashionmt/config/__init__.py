@@ -6,6 +6,7 @@ are refused by OmegaConf's schema, so these are plain dataclasses with `choices`
 
 from fashionmt.config.augment import AugmentConfig, PictureVariationConfig, TitleVariationConfig
 from fashionmt.config.benchmark import BASELINES, BenchmarkConfig
+from fashionmt.config.calibrate import CalibrateConfig
 from fashionmt.config.data import (
     PICTURE_FORMATS,
     AttributeConfig,
@@ -44,6 +45,7 @@ __all__ = [
     "AttributeConfig",
     "AugmentConfig",
     "BenchmarkConfig",
+    "CalibrateConfig",
     "ClipConfig",
     "ColumnsConfig",
     "ContrastConfig",

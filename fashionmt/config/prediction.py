@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from fashionmt.config.calibrate import CalibrateConfig
 from fashionmt.config.checks import check_choice, check_range
 from fashionmt.config.export import EXPORTED, ExportConfig
 from fashionmt.config.recommend import RecommendConfig
 from fashionmt.config.similar import SimilarConfig
 from fashionmt.errors import UserError
 
-TASKS = ("tag", "index", "similar", "recommend", "export")
+TASKS = ("tag", "index", "similar", "recommend", "export", "calibrate")
 PRECISIONS = {"torch": ("32-true", "bf16-mixed"), "onnx": EXPORTED, "openvino": EXPORTED}
 """What computes the model -> in which arithmetic it can."""
 
@@ -35,7 +36,8 @@ class PredictConfig:
 
     task: str = "tag"
     """tag: a catalogue; index: tag it and make, or add to, an index of its items; similar: find items in an index;
-    recommend: items of an index for people, by what they took before."""
+    recommend: items of an index for people, by what they took before; export: the bundle's model for other runtimes;
+    calibrate: a new bundle, whose confidences and thresholds are fitted to a labelled catalogue."""
     bundle: str | None = None
     """A bundle's folder, or `wandb:<entity>/<project>/<artifact>`; null takes the newest under runs/train."""
     catalogue: Any = None
@@ -96,6 +98,7 @@ class PredictConfig:
     precision: str = "32-true"
     """32-true; bf16-mixed with torch; int8 with the others."""
     export: ExportConfig = field(default_factory=ExportConfig)
+    calibrate: CalibrateConfig = field(default_factory=CalibrateConfig)
 
     def __post_init__(self) -> None:
         check_choice("task", self.task, TASKS)

@@ -23,7 +23,6 @@ from fashionmt.export.graph import TaggerGraph, write_graph
 from fashionmt.inference import Item, TaggingEngine
 from fashionmt.inference.catalogue_items import ReadItem
 from fashionmt.inference.job import open_reader
-from fashionmt.inference.manifest import PartStart
 from fashionmt.inference.run import chosen_bundle
 from fashionmt.inference.runtimes import ExportedModels, has_runtime, load_model, read_exports
 from fashionmt.inference.runtimes.exported import DESCRIPTION, FLOAT, FORMAT, INT8
@@ -34,7 +33,6 @@ from fashionmt.storage import make_folder, publish
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 RUNTIMES = ("onnx", "openvino")
-BEGIN = PartStart(0, 0, 0, 0)
 
 
 def export_bundle(config: PredictConfig) -> dict[str, Any]:
@@ -64,7 +62,7 @@ def _items(config: PredictConfig, bundle: Bundle) -> tuple[list[Item], list[Item
     if config.catalogue is None:
         drawn = sample_catalogue(cache_dir())
         config = replace(config, catalogue=str(drawn.catalogue), images=str(drawn.images))
-    rows = open_reader(replace(config, given=True), bundle).items(BEGIN)
+    rows = open_reader(replace(config, given=True), bundle).items()
     items = [row.item for row in rows if isinstance(row, ReadItem)]
     if len(items) < 2:
         raise UserError("catalogue", f"{len(items)} items can be read of it", "Name one of some hundreds of items")

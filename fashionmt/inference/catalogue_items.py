@@ -113,8 +113,8 @@ class ItemReader:
     pictures: PictureSource | None
     """None: the catalogue has none."""
 
-    def items(self, start: PartStart) -> Iterator[ReadItem | Record]:
-        """From `start` on: an item, or the record of a row that is none."""
+    def items(self, start: PartStart | None = None) -> Iterator[ReadItem | Record]:
+        """From `start` on, or all: an item, or the record of a row that is none."""
         for place, row in self.catalogue.rows(start):
             name = self.catalogue.names[place.file]
             if isinstance(row, BadRow):

@@ -18,8 +18,9 @@ from fashionmt.recommend.ranker import Ranker
 from fashionmt.recommend.samples import RankerBatch, RankerSamples
 from fashionmt.recommend.trends import Trends, trends_at
 from fashionmt.training.base_module import BaseModule
-from fashionmt.training.datamodule import EpochBatchSampler, OrderedBatches, ResumableLoader
+from fashionmt.training.datamodule import EpochBatchSampler, ResumableLoader
 from fashionmt.training.module import EpochMeans
+from fashionmt.training.ordered_batches import OrderedBatches
 
 MONITOR = "val/ndcg"
 """The score that chooses the best weights."""

@@ -17,7 +17,7 @@ from fashionmt.model.colour_statistics import colour_statistics
 from fashionmt.model.image_tower import ImageTower
 from fashionmt.similar_quality.entrants import Vectors
 from fashionmt.similarity import item_vectors
-from fashionmt.training.datamodule import evaluation_loader
+from fashionmt.training.ordered_batches import evaluation_loader
 
 BATCH = 256
 SHOWN_BY = {"image": ("picture", "both"), "text": ("title", "both")}

@@ -3,7 +3,7 @@
 N items, D fused features, C classes of an attribute.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,7 +14,7 @@ from fashionmt.batch import Batch, TaggerOutput
 from fashionmt.data import CatalogueDataset
 from fashionmt.model import Tagger
 from fashionmt.shown import PRIMARY, view_of
-from fashionmt.training.datamodule import evaluation_loader
+from fashionmt.training.ordered_batches import evaluation_loader
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,26 @@ class Answers:
 
 def collect_answers(tagger: Tagger, dataset: CatalogueDataset, device: torch.device, batch_size: int) -> Answers:
     """For every item of `dataset`, in order."""
-    (answers,) = _collect(tagger, dataset, device, batch_size, lambda batch: [tagger(batch)]).values()
+    batches = evaluation_loader(dataset, batch_size)
+    (answers,) = _answer(tagger, batches, len(batches), device, lambda batch: [tagger(batch)]).values()
     return answers
 
 
 def collect_views(
     tagger: Tagger, dataset: CatalogueDataset, device: torch.device, batch_size: int, embeddings: bool = True
 ) -> dict[str, Answers]:
-    """For every item of `dataset`, in order: as it is and, of a tagger of pictures and titles, by the picture alone and
-    by the title alone. By view; an item that lacks what it is to show shows what it has: `Answers.views`.
+    """`answer_views` of every item of `dataset`, in order."""
+    batches = evaluation_loader(dataset, batch_size)
+    return answer_views(tagger, batches, device, embeddings, len(batches))
 
-    `embeddings` False: only the first view keeps them, the others' D is 0.
+
+def answer_views(
+    tagger: Tagger, batches: Iterable[Batch], device: torch.device, embeddings: bool = True, count: int | None = None
+) -> dict[str, Answers]:
+    """For every item: as it is and, of a tagger of pictures and titles, by the picture alone and by the title alone. By
+    view; an item that lacks what it is to show shows what it has: `Answers.views`. Nothing of no batches.
+
+    `embeddings` False: only the first view keeps them, the others' D is 0. `count`: of the batches, if it is known.
     """
 
     def answer(batch: Batch) -> list[TaggerOutput]:
@@ -65,15 +74,15 @@ def collect_views(
         kept = alone if embeddings else [replace(output, embedding=output.embedding[:, :0]) for output in alone]
         return [whole, *kept]
 
-    return _collect(tagger, dataset, device, batch_size, answer)
+    return _answer(tagger, batches, count, device, answer)
 
 
 @torch.inference_mode()
-def _collect(
+def _answer(
     tagger: Tagger,
-    dataset: CatalogueDataset,
+    batches: Iterable[Batch],
+    count: int | None,
     device: torch.device,
-    batch_size: int,
     answer: Callable[[Batch], Sequence[TaggerOutput]],
 ) -> dict[str, Answers]:
     """`answer`: a batch by the first view, or by all of them."""
@@ -81,8 +90,7 @@ def _collect(
     read = [name for name in PRIMARY if name in tagger.modalities]
     views = [view_of(read), *read] if len(read) > 1 else read
     parts: dict[str, list[Answers]] = {}
-    loader = evaluation_loader(dataset, batch_size)
-    for batch in tqdm(loader, desc="evaluating", unit="batch", delay=2.0, disable=None, leave=False):
+    for batch in tqdm(batches, desc="evaluating", total=count, unit="batch", delay=2.0, disable=None, leave=False):
         has = _inputs(batch, read)
         # Of one view alone the others' names are left over.
         for view, output in zip(views, answer(batch.to(device)), strict=False):

@@ -4,7 +4,7 @@ confidences with three numbers (Kull et al. 2017, PMLR 54); and how honest they 
 N items.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,11 +18,12 @@ from torchmetrics.functional.classification import binary_calibration_error
 
 from fashionmt.confidence import ConfidenceMap, ConfidenceMaps, inside
 from fashionmt.decoding import Decoder, joint_scores
-from fashionmt.taxonomy import Taxonomy
 from fashionmt.training.outcomes import head_outcomes, item_outcomes
 
 PENALTY = 10.0
 """Of a map's squared distance from the one that changes nothing, in nats: thousands of answers outweigh it."""
+AS_IS = ConfidenceMap(1.0, 1.0, 0.0)
+"""The map that changes nothing."""
 BINS = 15
 """Of equal width, of the expected calibration error: what Guo et al. take."""
 
@@ -30,8 +31,8 @@ BINS = 15
 def fit_decoder(
     logits: Mapping[str, Tensor],
     labels: Mapping[str, Tensor],
-    taxonomy: Taxonomy | None = None,
-    shifts: Mapping[str, Sequence[float]] | None = None,
+    start: Decoder | None = None,
+    attributes: Collection[str] | None = None,
 ) -> Decoder:
     """Every head's temperature, then the one of the taxonomy's combinations, then the maps of the heads' and the items'
     confidences, on held-out items.
@@ -43,20 +44,35 @@ def fit_decoder(
     Args:
         logits: attribute -> float (N, C).
         labels: attribute -> int64 (N,).
-        shifts: attribute -> C numbers, subtracted from the logits before anything is fitted.
+        start: has the shifts and the taxonomy, and what stays as it is.
+        attributes: those to fit, of the taxonomy's all or none; the others, and the items' map where there are others,
+            stay as they are. None: all.
     """
-    unfitted = Decoder(shifts=shifts or {}, taxonomy=taxonomy)
+    start = start or Decoder()
+    fitted = logits.keys() if attributes is None else set(attributes)
+    taxonomy, kept = start.taxonomy, start.confidence_maps
     temperatures = {
-        name: fit_temperature(unfitted.shifted(name, value), labels[name]) for name, value in logits.items()
+        name: fit_temperature(start.shifted(name, value), labels[name])
+        if name in fitted
+        else start.temperatures.get(name, 1.0)
+        for name, value in logits.items()
     }
-    decoder = replace(unfitted, temperatures=temperatures)
-    if taxonomy is not None:
+    decoder = replace(start, temperatures=temperatures, confidence_maps=None, thresholds=None)
+    if taxonomy is not None and fitted >= set(taxonomy.attributes):
         scores = joint_scores(decoder.heads(logits), taxonomy)
         decoder = replace(decoder, joint_temperature=fit_temperature(scores, taxonomy.index_of(labels)))
     decoded = decoder(logits)
-    maps = {name: fit_map(found.confidence, found.right) for name, found in head_outcomes(decoded, labels).items()}
-    whole = item_outcomes(decoded, labels)
-    return replace(decoder, confidence_maps=ConfidenceMaps(maps, fit_map(whole.confidence, whole.right)))
+    maps = {
+        name: fit_map(found.confidence, found.right)
+        if name in fitted
+        else (AS_IS if kept is None else kept.heads[name])
+        for name, found in head_outcomes(decoded, labels).items()
+    }
+    item = AS_IS if kept is None else kept.item
+    if fitted >= logits.keys():
+        whole = item_outcomes(decoded, labels)
+        item = fit_map(whole.confidence, whole.right)
+    return replace(decoder, confidence_maps=ConfidenceMaps(maps, item))
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -95,7 +111,7 @@ def fit_map(confidence: Tensor, right: Tensor) -> ConfidenceMap:
     sure = inside(confidence).numpy()
     features = np.stack([np.log(sure), -np.log1p(-sure), np.ones_like(sure)])
     sign = np.where(right.numpy(), 1.0, -1.0)
-    plain = np.array([1.0, 1.0, 0.0])
+    plain = np.array([AS_IS.a, AS_IS.b, AS_IS.m])
 
     def loss(numbers: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         margins = sign * (numbers @ features)

@@ -1,7 +1,6 @@
 """What follows a training: answers added, temperatures and thresholds chosen on validation, test looked at once."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +15,8 @@ from fashionmt.data.prepare import PreparedData
 from fashionmt.decoding import Decoder, Decoders
 from fashionmt.model import Tagger
 from fashionmt.training.answers import Answers, collect_answers, collect_views
-from fashionmt.training.calibration import fit_decoder
 from fashionmt.training.class_counts import class_counts
+from fashionmt.training.decoders import fit_view
 from fashionmt.training.evaluation import score
 from fashionmt.training.linear_blend import blend_linear
 from fashionmt.training.loading import taxonomy_of
@@ -26,7 +25,6 @@ from fashionmt.training.module import TaggerModule
 from fashionmt.training.novelty import fit_novelty
 from fashionmt.training.silent_titles import share_silent_titles
 from fashionmt.training.similarity_head import learn_similarity
-from fashionmt.training.thresholds import choose_thresholds
 
 
 def evaluate(
@@ -79,26 +77,21 @@ def fit_decoders(config: TrainConfig, data: PreparedData, held_out: Mapping[str,
         if config.loss.post_hoc
         else {}
     )
+    start = Decoder(shifts=shifts, taxonomy=taxonomy)
     targets = {name: attribute.target_accuracy for name, attribute in config.data.attributes.items()}
     groups = data.groups(config.data.split)[data.split.validation]
 
     def fit(view: str) -> Decoder:
         shows = held_out[view].showing(view)
-        own = held_out[view].where(shows)
-        decoder = fit_decoder(own.logits, own.labels, taxonomy, shifts)
-        decoded = decoder(own.logits)
-        thresholds = choose_thresholds(decoded, own.labels, targets, config.thresholds, groups[shows.numpy()])
-        return replace(decoder, thresholds=thresholds)
+        return fit_view(held_out[view].where(shows), groups[shows.numpy()], targets, config.thresholds, start)
 
     return Decoders(fit(whole), {view: fit(view) for view in alone})
 
 
 def _score_alone(test: Mapping[str, Answers], data: PreparedData, decoders: Decoders) -> dict[str, Any]:
-    """View -> `score` of the test items that have it, shown by it alone."""
-    return {
-        view: score(test[view].where(test[view].showing(view)), data.spaces, Decoders(decoder))
-        for view, decoder in decoders.alone.items()
-    }
+    """View -> `score` of the test items that have it, shown by it alone; nothing where none has."""
+    shown = {view: test[view].where(test[view].showing(view)) for view in decoders.alone}
+    return {view: score(own, data.spaces, Decoders(decoders.of(view))) for view, own in shown.items() if len(own)}
 
 
 def provenance(config: TrainConfig, data: PreparedData) -> dict[str, Any]:

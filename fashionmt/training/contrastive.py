@@ -17,8 +17,8 @@ from fashionmt.data import CatalogueDataset
 from fashionmt.data.vary_pictures import vary_pictures
 from fashionmt.model import TwoTowers
 from fashionmt.training.base_module import BaseModule
-from fashionmt.training.datamodule import evaluation_loader
 from fashionmt.training.module import EpochMeans
+from fashionmt.training.ordered_batches import evaluation_loader
 
 MONITOR = "val/recall_at_10"
 """The score that chooses the best weights. Of a thousand pairs, recall at 1 finds too few to tell epochs apart."""

@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fashionmt.batch import Batch
 from fashionmt.config import TitleVariationConfig
-from fashionmt.data import CatalogueDataset
 from fashionmt.data.prepare import PreparedData
+from fashionmt.training.ordered_batches import evaluation_loader
 
 Positions = npt.NDArray[np.int64]
 B = TypeVar("B")
@@ -81,25 +81,6 @@ class ResumableLoader(DataLoader[B]):
         whole = state["given"] >= len(self.sampler)
         self.sampler.set_epoch(state["epoch"] + whole)
         self.sampler.first_batch = 0 if whole else state["given"]
-
-
-class OrderedBatches(Sampler[Positions]):
-    """Positions in order, for evaluation."""
-
-    def __init__(self, count: int, batch_size: int) -> None:
-        self.count, self.batch_size = count, batch_size
-
-    def __len__(self) -> int:
-        return -(-self.count // self.batch_size)
-
-    def __iter__(self) -> Iterator[Positions]:
-        for start in range(0, self.count, self.batch_size):
-            yield np.arange(start, min(start + self.batch_size, self.count))
-
-
-def evaluation_loader(dataset: CatalogueDataset, batch_size: int) -> DataLoader[Batch]:
-    """Every item of `dataset` once, in order."""
-    return DataLoader(dataset, batch_size=None, sampler=OrderedBatches(len(dataset), batch_size))
 
 
 class CatalogueDataModule(pl.LightningDataModule):

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from fashionmt.attributes import LabelSpace
-from fashionmt.decoding import Decoders
+from fashionmt.confidence import Thresholds
+from fashionmt.decoding import Decoded, Decoders
 from fashionmt.training.answers import Answers
 from fashionmt.training.calibration import BINS, calibration_error
 from fashionmt.training.metrics import TaggerMetrics
@@ -12,29 +15,48 @@ from fashionmt.training.outcomes import head_outcomes, item_outcomes
 
 
 def score(answers: Answers, spaces: Mapping[str, LabelSpace], decoders: Decoders) -> dict[str, Any]:
-    """What `metrics.json` holds of the decoded answers.
-
-    Per attribute accuracy, macro-F1, expected calibration error, classes and items; exact match; items. With
-    thresholds, per attribute and under `item`, as `Outcomes.accepting` gives it for that of whole items.
-    """
+    """`score_decoded` of these answers."""
     decoded = decoders(answers.logits, answers.views)
+    return score_decoded(decoded, answers.labels, spaces, decoders.whole.thresholds)
+
+
+def score_decoded(
+    decoded: Decoded, labels: Mapping[str, Tensor], spaces: Mapping[str, LabelSpace], thresholds: Thresholds | None
+) -> dict[str, Any]:
+    """What `metrics.json` holds of N decoded answers, N at least 1.
+
+    Per attribute accuracy, macro-F1, expected calibration error, classes and items; exact match; items. None for the
+    figures of what has no label. With thresholds, per attribute and under `item`, as `Outcomes.accepting` gives it for
+    that of whole items.
+
+    Args:
+        labels: attribute -> int64 (N,).
+        thresholds: those by which answers were accepted, or most of them.
+    """
     metrics = TaggerMetrics(spaces)
-    metrics.update(decoded.answers, answers.labels)
+    metrics.update(decoded.answers, labels)
     found = metrics.compute()
-    outcomes = head_outcomes(decoded, answers.labels)
+    outcomes = head_outcomes(decoded, labels)
     attributes: dict[str, dict[str, Any]] = {
         name: {
-            "accuracy": found[f"accuracy/{name}"],
-            "macro_f1": found[f"macro_f1/{name}"],
+            "accuracy": found[f"accuracy/{name}"] if len(outcomes[name].right) else None,
+            "macro_f1": found[f"macro_f1/{name}"] if len(outcomes[name].right) else None,
             "ece": calibration_error(outcomes[name].confidence, outcomes[name].right),
             "classes": len(spaces[name]),
             "items": len(outcomes[name].right),
         }
         for name in spaces
     }
-    scores = {"attributes": attributes, "exact_match": found["exact_match"], "ece_bins": BINS, "items": len(answers)}
-    if (thresholds := decoders.whole.thresholds) is not None:
+    whole = item_outcomes(decoded, labels)
+    exact_match = found["exact_match"] if len(whole.right) else None
+    scores: dict[str, Any] = {
+        "attributes": attributes,
+        "exact_match": exact_match,
+        "ece_bins": BINS,
+        "items": len(whole.labelled),
+    }
+    if thresholds is not None:
         for name, row in attributes.items():
             row |= outcomes[name].accepting(thresholds.heads[name])
-        scores["item"] = item_outcomes(decoded, answers.labels).accepting(thresholds.item)
+        scores["item"] = whole.accepting(thresholds.item)
     return scores

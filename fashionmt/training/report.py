@@ -27,10 +27,16 @@ def print_results(metrics: Mapping[str, Any]) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     for name, row in metrics["attributes"].items():
-        table.add_row(name, f"{row['accuracy']:.4f}", f"{row['macro_f1']:.4f}", str(row["classes"]), str(row["items"]))
+        scores = _share(row["accuracy"]), _share(row["macro_f1"])
+        table.add_row(name, *scores, str(row["classes"]), str(row["items"]))
     table.add_section()
-    table.add_row("all of them right", f"{metrics['exact_match']:.4f}", "", "", str(metrics["items"]))
+    table.add_row("all of them right", _share(metrics["exact_match"]), "", "", str(metrics["items"]))
     Console(highlight=False).print(table)
+
+
+def _share(value: float | None) -> str:
+    """Of what has no label there is none."""
+    return "-" if value is None else f"{value:.4f}"
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -109,10 +109,11 @@ def settle(config: TrainConfig) -> TrainConfig:
 
 def finish(folder: RunFolder, bundle: Bundle, loggers: Sequence[Logger], timing: dict[str, Any]) -> None:
     """Write the results; the run has ended."""
+    rows = bundle.metrics["attributes"].items()
+    flat = {f"test/{kind}/{name}": row[kind] for name, row in rows for kind in ("accuracy", "macro_f1")}
+    flat["test/exact_match"] = bundle.metrics["exact_match"]
     for logger in loggers:
-        rows = bundle.metrics["attributes"].items()
-        flat = {f"test/{kind}/{name}": row[kind] for name, row in rows for kind in ("accuracy", "macro_f1")}
-        logger.log_metrics(flat | {"test/exact_match": bundle.metrics["exact_match"]})
+        logger.log_metrics({name: value for name, value in flat.items() if value is not None})
         logger.finalize("success")
     write_json(folder.metrics, bundle.metrics | timing)
     folder.resume_checkpoint.unlink(missing_ok=True)

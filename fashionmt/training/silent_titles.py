@@ -23,7 +23,7 @@ from fashionmt.model import Tagger
 from fashionmt.model.silent_titles import AS_IS, SilentTitles
 from fashionmt.model.wide_path import WidePath
 from fashionmt.training.answers import collect_answers
-from fashionmt.training.datamodule import evaluation_loader
+from fashionmt.training.ordered_batches import evaluation_loader
 from fashionmt.training.stacking import choose_shares
 
 FEWEST = 100

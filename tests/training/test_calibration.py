@@ -120,7 +120,7 @@ def test_the_decoder_has_every_heads_own_temperature_after_its_shift() -> None:
     logits, labels = _redundant(2.0)
     shift = [1.0, -2.0, 0.5]
     moved = logits | {"colour": logits["colour"] + torch.tensor(shift)}
-    plain, shifted = fit_decoder(logits, labels), fit_decoder(moved, labels, shifts={"colour": shift})
+    plain, shifted = fit_decoder(logits, labels), fit_decoder(moved, labels, Decoder(shifts={"colour": shift}))
     assert dict(plain.temperatures) == {name: fit_temperature(logits[name], labels[name]) for name in logits}
     assert shifted.temperatures["colour"] == pytest.approx(plain.temperatures["colour"], rel=1e-5)
     assert (plain.taxonomy, plain.joint_temperature) == (None, 1.0)
@@ -130,7 +130,7 @@ def test_the_decoder_has_every_heads_own_temperature_after_its_shift() -> None:
 
 def test_evidence_that_heads_repeat_is_taken_back_by_the_joint_temperature() -> None:
     logits, labels = _redundant(1.0)
-    decoder = fit_decoder(logits, labels, TAXONOMY)
+    decoder = fit_decoder(logits, labels, Decoder(taxonomy=TAXONOMY))
     scores = joint_scores(decoder.heads(logits), TAXONOMY)
     assert decoder.joint_temperature == fit_temperature(scores, labels["type"])
     assert decoder.joint_temperature > 1.1
@@ -147,7 +147,7 @@ def test_items_whose_labels_are_no_combination_do_not_count_for_it() -> None:
     logits, labels = _redundant(1.0, 300)
     labels["group"][::3], labels["group"][1::3] = -1, (labels["group"][1::3] + 1) % 3
     kept = {name: value[2::3] for name, value in logits.items()}, {n: v[2::3] for n, v in labels.items()}
-    decoder = fit_decoder(logits, labels, TAXONOMY)
+    decoder = fit_decoder(logits, labels, Decoder(taxonomy=TAXONOMY))
     scores = joint_scores(decoder.heads(kept[0]), TAXONOMY)
     assert decoder.joint_temperature == pytest.approx(fit_temperature(scores, kept[1]["type"]))
 

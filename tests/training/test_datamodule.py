@@ -14,10 +14,9 @@ from fashionmt.data.splits import Split
 from fashionmt.training.datamodule import (
     CatalogueDataModule,
     EpochBatchSampler,
-    OrderedBatches,
     ResumableLoader,
-    evaluation_loader,
 )
+from fashionmt.training.ordered_batches import OrderedBatches, evaluation_loader
 
 SIZES = [(1, 4), (2, 64), (7, 2), (10, 3), (64, 64), (95, 64), (97, 64), (100, 7), (1000, 33)]
 Batches = list[list[int]]

@@ -23,10 +23,11 @@ from fashionmt.config import (
 )
 from fashionmt.config import TrainerConfig as Trainer
 from fashionmt.training.balancing import LEARNING_RATE
-from fashionmt.training.datamodule import EpochBatchSampler, ResumableLoader, evaluation_loader
+from fashionmt.training.datamodule import EpochBatchSampler, ResumableLoader
 from fashionmt.training.fitting import build_trainer, fit
 from fashionmt.training.loss import build_loss
 from fashionmt.training.module import MONITOR, TaggerModule
+from fashionmt.training.ordered_batches import evaluation_loader
 from fashionmt.training.run_folder import RunFolder
 
 pytestmark = [
