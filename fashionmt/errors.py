@@ -15,6 +15,7 @@ class ExitCode(IntEnum):
     TAKEN = 4
     RESOURCES = 5
     INTERRUPTED = 130
+    READER_GONE = 141
     TERMINATED = 143
 
 

@@ -23,6 +23,7 @@ from fashionmt.errors import ExitCode, RowFailedError, UserError, nearest
 
 DEBUG = "FASHIONMT_DEBUG"
 """The environment variable that asks for tracebacks."""
+ANY = "*"
 MOST = 500
 """Characters of what an unforeseen error says."""
 
@@ -42,6 +43,10 @@ def one_line_errors() -> Iterator[None]:
         leave(ExitCode.USER_ERROR, f"config: {error}. Check its indentation, and quote a text that holds ': '.")
     except KeyboardInterrupt:
         leave(ExitCode.INTERRUPTED, "interrupted")
+    except BrokenPipeError:
+        # Who read what is printed, `head` say, has seen enough; Python would tell of it again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(int(ExitCode.READER_GONE)) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             where = f" for {error.filename}" if error.filename else ""
@@ -51,7 +56,15 @@ def one_line_errors() -> Iterator[None]:
             )
         leave(ExitCode.OUR_FAULT, _our_fault(error))
     except Exception as error:
+        if _no_memory(error):
+            leave(ExitCode.RESOURCES, f"out of memory ({_shortened(error)}). Lower the batch size, or the model's.")
         leave(ExitCode.OUR_FAULT, _our_fault(error))
+
+
+def _no_memory(error: Exception) -> bool:
+    """Torch's own errors by their names: it is not loaded for them."""
+    refused = type(error) is RuntimeError and "can't allocate memory" in str(error)
+    return refused or isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
 
 
 def leave(code: ExitCode, line: str) -> NoReturn:
@@ -63,9 +76,13 @@ def leave(code: ExitCode, line: str) -> NoReturn:
 
 
 def _our_fault(error: Exception) -> str:
-    # A compiler's message, say, is as long as a book.
-    said = textwrap.shorten(str(error), MOST, placeholder=" ...")
-    return f"{type(error).__name__}: {said}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
+    told = f"{type(error).__name__}: {_shortened(error)}"
+    return f"{told}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
+
+
+def _shortened(error: Exception) -> str:
+    """A compiler's message, say, is as long as a book."""
+    return textwrap.shorten(str(error), MOST, placeholder=" ...")
 
 
 def _failed_rows(error: RowFailedError) -> str:
@@ -113,15 +130,25 @@ def _suggestion() -> str:
     known = [key for kind in (TrainConfig, PredictConfig) for key in _keys(kind, "")]
     for text in sys.argv[1:]:
         key = text.split("=")[0].lstrip("+~").replace("/", ".")
-        if "=" in text and key not in known and (meant := nearest(key, known)):
+        named = [_named_as(key, pattern) for pattern in known]
+        if "=" in text and key not in named and (meant := nearest(key, named)):
             return meant.strip()
     return "See --help, or --cfg job for every key."
 
 
+def _named_as(key: str, pattern: str) -> str:
+    """`pattern` with the names that `key` has in the places where people choose them."""
+    parts = key.split(".")
+    return ".".join(
+        parts[place] if part == ANY and place < len(parts) else part for place, part in enumerate(pattern.split("."))
+    )
+
+
 def _keys(kind: Any, prefix: str) -> Iterator[str]:
-    """Every dotted key of a config dataclass."""
+    """Every dotted key of a config dataclass, `ANY` for the keys of a dict."""
     for name, hint in typing.get_type_hints(kind).items():
         yield f"{prefix}{name}"
+        of = f"{prefix}{name}.{ANY}." if typing.get_origin(hint) is dict else f"{prefix}{name}."
         for nested in (hint, *typing.get_args(hint)):
             if dataclasses.is_dataclass(nested):
-                yield from _keys(nested, f"{prefix}{name}.")
+                yield from _keys(nested, of)

@@ -86,6 +86,7 @@ def tiny_prepared(
         "tabular": TabularEncoder({}),
         "findings": Findings(),
         "fingerprint": "",
+        "items_fingerprint": "",
         "raw_titles": titles,
         "raw_tabular": {},
     }

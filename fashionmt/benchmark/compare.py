@@ -16,7 +16,6 @@ from fashionmt.config.checks import check_choice
 from fashionmt.errors import UserError
 
 ALL = "all"
-SAME = ("data_fingerprint", "split")
 
 
 def paired_difference(
@@ -85,7 +84,14 @@ def all_differences(
 
 def comparable(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     """Whether two rows, as `benchmark.json` has them, are of the same items and split."""
-    return all(a[key] == b[key] for key in SAME)
+    return not _other(a, b)
+
+
+def _other(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    """In what they are not the same, in words."""
+    items = [row.get("items_fingerprint", row["data_fingerprint"]) for row in (a, b)]  # rows of before lack the first
+    pairs = {"items": items, "split": [a["split"], b["split"]]}
+    return [name for name, (one, other) in pairs.items() if one != other]
 
 
 Measure = Callable[[pd.DataFrame, Bootstrap], Statistic]
@@ -124,11 +130,9 @@ def _of_view(table: pd.DataFrame, view: str) -> pd.DataFrame:
 
 
 def _check_same(run_a: Path, run_b: Path) -> None:
-    a, b = _result(run_a), _result(run_b)
-    for key in SAME:
-        if a[key] != b[key]:
-            wrong = f"not of the same {key.replace('_', ' ')}"
-            raise UserError(f"{run_a} and {run_b}", wrong, "Compare rows of one catalogue, size and split")
+    if other := _other(_result(run_a), _result(run_b)):
+        wrong = f"not of the same {other[0]}"
+        raise UserError(f"{run_a} and {run_b}", wrong, "Compare rows of one catalogue, size and split")
 
 
 def _result(run: Path) -> dict[str, Any]:

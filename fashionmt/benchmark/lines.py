@@ -95,6 +95,14 @@ class Line:
         """Whether it can be compared."""
         return all(row.has_answers for row in self.rows)
 
+    @property
+    def effort(self) -> str:
+        """What tells it from the same system at another size, on any split."""
+        size, epochs = self.first["size"], self.first["size"]["epochs"]
+        subset = "" if size["limit_items"] is None else f"{size['limit_items']} items"
+        trained = "" if epochs is None else f"{epochs} {'epoch' if epochs == 1 else 'epochs'}"
+        return ", ".join(part for part in (subset, trained) if part)
+
     def fits(self, other: "Line") -> bool:
         """Whether both answered the items of one catalogue, size and split, and their answers are there."""
         return self.has_answers and other.has_answers and comparable(self.first, other.first)
@@ -124,7 +132,8 @@ def read_lines(folder: Path) -> list[Line]:
 def _same(row: Row) -> str:
     """What rows of one line have in common."""
     result = row.result
-    return repr((row.name, *(result[key] for key in ("system", "data", "data_fingerprint", "split", "size"))))
+    shared = (result[key] for key in ("system", "data", "data_fingerprint", "split", "size"))
+    return repr((row.name, *shared, result.get("recipe")))  # rows of before have none
 
 
 def _line(rows: Sequence[Row]) -> Line:

@@ -81,13 +81,15 @@ def by_view(found: Sequence[Line]) -> list[Panel]:
 
 
 def by_split(found: Sequence[Line]) -> list[Panel]:
-    """A panel for each attribute: the accuracy of the systems and views that were scored on several splits."""
+    """A panel for each attribute: the accuracy of the systems and views that were scored on several splits of one
+    catalogue, at one size and number of epochs."""
     places: dict[tuple[str, str, str], list[tuple[str, Mapping[str, Any]]]] = {}
     for line in found:
+        label = ", ".join(part for part in (_label(line), line.effort, line.first["data"]) if part)
         for view, scored in line.views.items():
             for name, figures in scored["attributes"].items():
                 where = (line.first["split"]["kind"], figures["accuracy"])
-                places.setdefault((name, view, _label(line)), []).append(where)
+                places.setdefault((name, view, label), []).append(where)
     kinds = list(dict.fromkeys(line.first["split"]["kind"] for line in found))
     drawn: dict[str, list[_Line]] = {}
     for (name, view, label), scores in places.items():

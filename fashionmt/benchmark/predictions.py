@@ -2,10 +2,10 @@
 
 One row an item and view: `view`, `id`, `group` (what the bootstrap draws), `confidence` (of the item as a whole) and
 `accepted` (whether it needs no person's look), both null where the system does not say it, `possible` (whether the
-training rows hold the combination that is answered; null where that was not looked at), and for each attribute
-`<attribute>.true` (null where the item has no label), `.answered`, `.confidence` and `.accepted` as above, and
-`.title_names`: `own` where a word of the item's label stands in its title, `other` where only a word of another label
-of the attribute does, `none` where no word of any label does, or there is no title.
+training rows hold the combination that is answered, or hold it but for a label; null where that was not looked at),
+and for each attribute `<attribute>.true` (null where the item has no label), `.answered`, `.confidence` and
+`.accepted` as above, and `.title_names`: `own` where a word of the item's label stands in its title, `other` where
+only a word of another label of the attribute does, `none` where no word of any label does, or there is no title.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -47,7 +47,7 @@ class Tabulator:
 
     def __init__(self, data: PreparedData, split: SplitConfig, together: Collection[str] = ()) -> None:
         """`split`: how `data` was dealt. `together`: attributes whose combinations are looked at, where `data` has two
-        of them or more. Raises `UserError` where no training row is labelled in all of these."""
+        of them or more, and a training row is labelled in all of these."""
         self.data = data
         self.taxonomy = _taxonomy(data, [name for name in data.spaces if name in together])
         self.groups = data.groups(split)
@@ -102,10 +102,14 @@ def save_predictions(table: pd.DataFrame, path: Path) -> None:
 
 
 def _taxonomy(data: PreparedData, names: Sequence[str]) -> Taxonomy | None:
-    """The combinations of the training rows, and those that `learn_taxonomy` completes to them."""
+    """The combinations of the training rows, and those that `learn_taxonomy` completes to them; None where no row is
+    labelled in all of `names`."""
     if len(names) < 2:
         return None
     labels = {name: data.items.labels[name][data.split.train] for name in names}
+    known = [(labels[name] >= 0) & (labels[name] < len(data.spaces[name])) for name in names]
+    if not np.logical_and.reduce(known).any():
+        return None
     return learn_taxonomy(labels, {name: len(data.spaces[name]) for name in names})
 
 

@@ -5,6 +5,7 @@ fails says why in its folder, and after each row the table of them all is writte
 """
 
 import contextlib
+import hashlib
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -37,13 +38,14 @@ from fashionmt.training.report import write_json
 from fashionmt.training.run import run_training, settle
 
 SAME_RESULT = {
-    "benchmark": ("row", "system", "reference", "folder", "without", "named", "together", "draws"),
+    "benchmark": ("row", "system", "reference", "folder", "without", "named", "draws"),
     "data": ("catalogue", "images"),
-    "trainer": ("accelerator", "devices", "num_nodes", "strategy", "precision", "checkpoint_seconds"),
+    "trainer": ("accelerator", "strategy", "checkpoint_seconds"),
 }
-"""Settings that may differ between a kept row and the one that is asked for: names, places and machines."""
+"""Settings that may differ between a kept row and the one that is asked for: names, places, machines, and how answers
+that are kept are counted."""
 UNUSED = {"fail_fast", "logger", "report", "resume", "sweep", "sweep_status"}
-UNUSED_BY_BASELINES = {"augment", "loss", "model", "optim", "preprocess", "trainer"}
+UNUSED_BY_BASELINES = {"augment", "loss", "optim", "similarity", "thresholds", "trainer"}
 
 
 class OtherRowError(UserError):
@@ -68,7 +70,7 @@ def run_row(config: TrainConfig) -> str:
         raise UserError("resume", "a row of the benchmark goes on by itself", "Leave it out")
     config = _claim(config, folder)
     if folder.result.is_file():
-        return f"{folder.name}: done before, skipped"
+        return f"{folder.name}: done before, {'counted anew' if _counted_anew(config, folder) else 'skipped'}"
     began = time.monotonic()
     result = _fit_and_score(config, folder)
     if result is None:  # a process that only helps another to train
@@ -91,9 +93,42 @@ def row_recorded(benchmark: BenchmarkConfig, seed: int) -> Iterator[None]:
             folder.root.mkdir(parents=True, exist_ok=True)
             write_json(folder.failure, {"row": folder.name, "reason": reason})
         code = ExitCode.OUR_FAULT if ours else ExitCode.USER_ERROR
+        with contextlib.suppress(OSError):  # this row's own error is the one to tell
+            write_tables(folder.root.parent)
         raise RowFailedError(str(folder.root.parent), folder.name, reason, code) from error
-    finally:
-        write_tables(folder.root.parent)
+    write_tables(folder.root.parent)
+
+
+def _counted_anew(config: TrainConfig, folder: RowFolder) -> bool:
+    """Whether a finished row is called, or its answers are counted, otherwise than now, and was written anew."""
+    result = json.loads(folder.result.read_text(encoding="utf-8"))
+    wanted = result | _called(config.benchmark, result["views"])
+    draws, without = config.benchmark.draws, config.benchmark.without
+    counted = next(iter(result["views"].values()))["exact_match_without"]["without"]
+    if result["interval"]["draws"] != draws or set(counted) != set(without):
+        if not folder.predictions.is_file():
+            wrong = "its answers are gone, and cannot be counted with other benchmark.draws or benchmark.without"
+            raise OtherRowError(str(folder.root), wrong, "Leave these as they were, or remove the folder")
+        wanted["interval"] = result["interval"] | {"draws": draws}
+        wanted["views"] = _views(pd.read_parquet(folder.predictions), result["thresholds"], config.benchmark)
+    if wanted != result:
+        write_json(folder.result, wanted)
+    return bool(wanted != result)
+
+
+def _called(benchmark: BenchmarkConfig, views: Mapping[str, Any]) -> dict[str, Any]:
+    """What the table calls a row, and shows of it."""
+    attributes = next(iter(views.values()))["attributes"]
+    named = [name for name in benchmark.named if name in attributes]
+    return {"system": benchmark.system, "reference": benchmark.reference, "named": named}
+
+
+def _views(predictions: pd.DataFrame, thresholds: dict[str, Any] | None, benchmark: BenchmarkConfig) -> dict[str, Any]:
+    """View -> its figures."""
+    return {
+        str(view): score_view([Answers(table, thresholds)], benchmark.without, benchmark.draws)
+        for view, table in predictions.groupby("view", sort=False)
+    }
 
 
 def _claim(config: TrainConfig, folder: RowFolder) -> TrainConfig:
@@ -111,12 +146,27 @@ def _claim(config: TrainConfig, folder: RowFolder) -> TrainConfig:
     return kept
 
 
-def _differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+def _differences(kept: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     """The dotted keys whose values differ, where that may change a result."""
-    unused = UNUSED | (UNUSED_BY_BASELINES if asked["benchmark"]["baseline"] is not None else set())
+    unused = set(UNUSED)
+    if asked["benchmark"]["baseline"] is not None:
+        unused |= UNUSED_BY_BASELINES
+        kept, asked = _of_rows(kept), _of_rows(asked)
+    elif asked["trainer"]["precision"] == "auto":
+        asked = asked | {"trainer": asked["trainer"] | {"precision": kept["trainer"]["precision"]}}
     names = sorted((kept.keys() | asked.keys()) - unused)
     pairs = [(name, kept.get(name), asked.get(name), SAME_RESULT.get(name, ())) for name in names]
     return [key for pair in pairs for key in _different(*pair)]
+
+
+def _of_rows(config: dict[str, Any]) -> dict[str, Any]:
+    """A baseline's config, of the model and the pictures no more than what decides which rows can be read."""
+    model, preprocess = config["model"], config["preprocess"]
+    read = [name for name in ("clip", "image", "text") if model[name] is not None]
+    return config | {
+        "model": {"reads": read},
+        "preprocess": {name: value for name, value in preprocess.items() if name not in ("height", "width")},
+    }
 
 
 def _different(key: str, kept: Any, asked: Any, skipped: tuple[str, ...] = ()) -> list[str]:
@@ -151,10 +201,7 @@ def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | N
     return _describe(config, folder, data, reads) | {
         "seconds": training | {"evaluation": round(sum(scored.seconds.values()), 1)},
         "thresholds": scored.thresholds,
-        "views": {
-            view: score_view([Answers(table, scored.thresholds)], benchmark.without, benchmark.draws)
-            for view, table in scored.predictions.groupby("view", sort=False)
-        },
+        "views": _views(scored.predictions, scored.thresholds, benchmark),
     }
 
 
@@ -174,8 +221,10 @@ def _score_baseline(
     for view in views_of(reads):
         if view == "title" and "tabular" in reads:
             continue  # a baseline has not learned to do without
+        if not len(rows := view_rows(data, view)):
+            continue
         began = time.monotonic()
-        shown = read_items(data, view_titles(data, view), view_rows(data, view))
+        shown = read_items(data, view_titles(data, view), rows)
         answered = Answered({name: model.predict(shown) for name, model in classifiers.items()}, None, None)
         seconds[view] = time.monotonic() - began
         tables.append(tabulator.tabulate(view, answered))
@@ -186,8 +235,10 @@ def _score_tagger(bundle: Bundle, data: PreparedData, tabulator: Tabulator, conf
     device = device_of(config.trainer)
     tables, seconds = [], {}
     for view in views_of(bundle.modalities):
+        if not len(rows := view_rows(data, view)):
+            continue
         began = time.monotonic()
-        dataset = CatalogueDataset(view_items(data, view, bundle.titles), view_rows(data, view))
+        dataset = CatalogueDataset(view_items(data, view, bundle.titles), rows)
         answers = collect_answers(bundle.tagger, dataset, device, 4 * config.optim.batch_size)
         decoded = bundle.decoders(answers.logits, answers.views)
         seconds[view] = time.monotonic() - began
@@ -203,6 +254,21 @@ def _answered(decoded: Decoded, decides: bool) -> Answered:
     return Answered(classes, confidence | {ITEM: decoded.item_confidence.numpy()}, accepted if decides else None)
 
 
+def _recipe(config: TrainConfig) -> str:
+    """A digest of all settings that may change a result, the seed aside: rows that differ in it are not averaged."""
+    settings = asdict(config)
+    if config.benchmark.baseline is not None:
+        settings = _of_rows({name: value for name, value in settings.items() if name not in UNUSED_BY_BASELINES})
+    kept = {
+        name: {key: part for key, part in value.items() if key not in SAME_RESULT[name]}
+        if name in SAME_RESULT and isinstance(value, dict)
+        else value
+        for name, value in settings.items()
+        if name not in UNUSED | {"seed"}
+    }
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
+
+
 def _describe(config: TrainConfig, folder: RowFolder, data: PreparedData, reads: tuple[str, ...]) -> dict[str, Any]:
     """What a reader must know to make a figure of it."""
     benchmark, split = config.benchmark, config.data.split
@@ -216,6 +282,8 @@ def _describe(config: TrainConfig, folder: RowFolder, data: PreparedData, reads:
         "reads": list(reads),
         "data": config.data.name,
         "data_fingerprint": data.fingerprint,
+        "items_fingerprint": data.items_fingerprint,
+        "recipe": _recipe(config),
         "split": asdict(split),
         "size": {
             **{name: len(rows) for name, rows in data.split.parts().items()},

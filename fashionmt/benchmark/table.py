@@ -1,5 +1,6 @@
 """All rows of the benchmark as tables: `table.md`, and `table.html` with plots. No system is run here."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -37,8 +38,9 @@ NOTES = (
     "itself. Bold: the 95 % interval leaves out 0, which one in twenty does by chance. The linear model is shown the "
     "title, whatever the other is shown.",
     "A threshold is chosen on validation for a stated accuracy, for items that show picture and title, the picture "
-    "alone or the title alone; shown is what it accepts on test, and the accuracy of that. A weighted recall is the "
-    "accuracy. Seconds are wall-clock, over seeds the mean. ≥: of a resumed run, since it was resumed.",
+    "alone or the title alone, and none for struck titles, which are decided as whole ones; shown is what it "
+    "accepts on test, and the accuracy of that. A weighted recall is the accuracy. Seconds are wall-clock, over "
+    "seeds the mean. ≥: of a resumed run, since it was resumed.",
 )
 
 
@@ -61,7 +63,7 @@ def write_tables(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = {"table.md": _markdown(sections), "table.html": render_page(sections, NOTES)}
     for name, text in written.items():
-        unfinished = folder / f"{name}.tmp"
+        unfinished = folder / f"{name}.{os.getpid()}.tmp"  # other rows may be rendering too
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(folder / name)
     return [folder / name for name in written]

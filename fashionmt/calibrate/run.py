@@ -105,7 +105,7 @@ def _calibrated(bundle: Bundle, fit: Fitter, config: PredictConfig) -> Bundle:
             )
             for view, (decoded, rows) in by_view.items()
         },
-        "unknown": found,
+        "validation": {"unknown": found},
     }
     return replace(bundle, decoder=decoders.whole, alone=dict(decoders.alone), novelty=novelty, metrics=metrics)
 

@@ -9,6 +9,9 @@ from fashionmt.errors import UserError
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 """What may be allowed; Pillow's decoders of rarer formats have been where its holes were."""
 
+TAKEN = ("mean", "total", "item", "all")
+"""What logs, predictions and comparisons call something else than an attribute."""
+
 
 @dataclass
 class ColumnsConfig:
@@ -113,8 +116,8 @@ class DataConfig:
                 raise UserError(
                     f"data.attributes.{name}", "a name may not be empty or hold '.' or '/'", "Set its column"
                 )
-            if name in ("mean", "total"):
-                raise UserError(f"data.attributes.{name}", "the logs use this name", "Rename it, and set its column")
+            if name in TAKEN:
+                raise UserError(f"data.attributes.{name}", "the results use this name", "Rename it, and set its column")
 
     def _learned(self, key: str, given: list[str] | None, fewest: int) -> list[str] | None:
         """Those of the attributes `given` by a key that are learned; None where they are fewer than `fewest`."""

@@ -115,7 +115,7 @@ class RankerConfig:
         check_range("recommend.draws", self.draws, 10, 1e6)
         if self.interactions is not None and self.index is None:
             wrong = "not set, and the interactions are of items whose vectors lie in one"
-            raise UserError("recommend.index", wrong, "Make it with predict.py task=similar, and name its folder")
+            raise UserError("recommend.index", wrong, "Make it with predict.py task=index, and name its folder")
 
 
 @dataclass

@@ -48,7 +48,9 @@ class PreparedData:
     tabular: TabularEncoder
     findings: Findings
     fingerprint: str
-    """SHA-256 over ids, titles, labels and picture bytes: two runs with the same one saw the same data."""
+    """SHA-256 over ids, titles, labels, other columns and picture bytes: runs with the same one saw the same data."""
+    items_fingerprint: str
+    """The same, less the other columns: runs with the same one saw the same items, whatever else of them."""
     raw_titles: Sequence[str | None]
     raw_tabular: Mapping[str, Sequence[str]]
     """Input -> its column. Both as the catalogue has them, for what reads them in another way than the model."""
@@ -122,7 +124,8 @@ def prepare_data(
         titles=encoder,
         tabular=columns,
         findings=findings,
-        fingerprint=_fingerprint(catalogue, pictures),
+        fingerprint=_fingerprint(catalogue, pictures, tabular=True),
+        items_fingerprint=_fingerprint(catalogue, pictures, tabular=False),
         raw_titles=catalogue.titles,
         raw_tabular=catalogue.tabular,
     )
@@ -221,9 +224,9 @@ def _encode_tabular(
     return encoder, tabular
 
 
-def _fingerprint(catalogue: StoredCatalogue, pictures: PictureCache) -> str:
+def _fingerprint(catalogue: StoredCatalogue, pictures: PictureCache, tabular: bool) -> str:
     digest = hashlib.sha256()
     for row, picture in zip(catalogue.rows(), pictures.digests, strict=True):
         read = (row.id, row.title, row.time, sorted(row.labels.items()), picture)
-        digest.update(repr((*read, sorted(row.tabular.items())) if row.tabular else read).encode())
+        digest.update(repr((*read, sorted(row.tabular.items())) if tabular and row.tabular else read).encode())
     return digest.hexdigest()

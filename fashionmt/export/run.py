@@ -18,7 +18,7 @@ from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.config import PredictConfig
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.errors import UserError
-from fashionmt.export.checks import Checks, compare, demand_accuracy, demand_same_tags
+from fashionmt.export.checks import OWN, Checks, compare, demand_accuracy, demand_same_tags
 from fashionmt.export.graph import TaggerGraph, write_graph
 from fashionmt.inference import Item, TaggingEngine
 from fashionmt.inference.catalogue_items import ReadItem
@@ -125,14 +125,15 @@ def _show(folder: Path, checks: Mapping[str, Checks]) -> None:
     table = Table("precision", "runtime", "items/s", "of torch", "same tags", "most accuracy lost")
     hints = []
     for precision, found in checks.items():
-        own = found.items_per_second["torch"]
-        lost = max((before - after for before, after in found.accuracy.values()), default=None)
-        points = "-" if lost is None else f"{100 * lost:.2f} points"
+        own = found.items_per_second[OWN]
         for runtime, rate in found.items_per_second.items():
-            if runtime == "torch":
+            if runtime == OWN:
                 table.add_row(FLOAT, runtime, f"{rate:.0f}", "1.00", "", "")
                 continue
-            table.add_row(precision, runtime, f"{rate:.0f}", f"{rate / own:.2f}", f"{found.same_tags:.2%}", points)
+            lost = max((each[OWN] - each[runtime] for each in found.accuracy.values()), default=None)
+            points = "-" if lost is None else f"{100 * lost:.2f} points"
+            same = f"{found.same_tags[runtime]:.2%}"
+            table.add_row(precision, runtime, f"{rate:.0f}", f"{rate / own:.2f}", same, points)
             options = f"runtime={runtime} precision={precision}"
             faster = f"python predict.py bundle={folder} {options}"
             hints.append(faster if rate > own else f"{options}: no faster here than torch")

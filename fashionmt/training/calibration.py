@@ -26,6 +26,7 @@ AS_IS = ConfidenceMap(1.0, 1.0, 0.0)
 """The map that changes nothing."""
 BINS = 15
 """Of equal width, of the expected calibration error: what Guo et al. take."""
+BELOW_ONE = 1 - 1e-7
 
 
 def fit_decoder(
@@ -135,4 +136,5 @@ def calibration_error(confidence: Tensor, right: Tensor, bins: int = BINS) -> fl
         return None
     # Its binary case bins what it is given and compares with the share of ones: the multiclass case would take the
     # largest probability, which need not be the answer's where a taxonomy decides.
-    return float(binary_calibration_error(confidence, right.long(), n_bins=bins, norm="l1"))
+    # And it would put a confidence of 1 into a bin of its own.
+    return float(binary_calibration_error(confidence.clamp(max=BELOW_ONE), right.long(), n_bins=bins, norm="l1"))

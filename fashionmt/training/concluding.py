@@ -56,7 +56,7 @@ def evaluate(
         columns=ColumnMap.of(config.data),
         metrics=score(whole["test"], data.spaces, decoders)
         | {"alone": _score_alone(test, data, decoders)}
-        | {"validation": score(whole["validation"], data.spaces, decoders), "unknown": found},
+        | {"validation": score(whole["validation"], data.spaces, decoders) | {"unknown": found}},
         provenance=provenance(config, data),
         decoder=decoders.whole,
         alone=dict(decoders.alone),

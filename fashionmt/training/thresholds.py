@@ -3,7 +3,8 @@
 With probability at least 1 - delta over the draw of the held-out items, the answers that a chosen threshold accepts
 are right in at least the stated share, in items drawn like them: for each head by itself, not for all at once. That
 holds for independent held-out items to which nothing else was fitted. Here they are the validation items, by which
-the best epoch was chosen and to which the temperatures were fitted: few choices for thousands of items, but they
+the best epoch was chosen and to which temperatures and maps were fitted, and before these the shares of what is added
+after training (`linear_blend`, `silent_titles`, `logit_adjustment`): few choices for thousands of items, but they
 flatter the accuracy a little, and by as much the guarantee is not exact. Items of one family are right or wrong
 together, which makes them fewer than they are counted: the bound takes as many as they are worth. What came of it on
 test stands in `metrics.json`.
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import beta
+from scipy.stats import beta, t
 from torch import Tensor
 
 from fashionmt.confidence import Threshold, Thresholds
@@ -79,7 +80,9 @@ def choose_threshold(
     candidates = 1 - np.geomspace(1 - target, 1, STEPS)
     surest = np.argsort(-confidence.double().numpy())
     alike = surest if groups is None else groups[surest]
-    accepted, correct, worth = _counts(confidence.double().numpy()[surest], right.numpy()[surest], alike, candidates)
+    accepted, correct, worth = _counts(
+        confidence.double().numpy()[surest], right.numpy()[surest], alike, candidates, delta
+    )
     share = worth / np.maximum(accepted, 1)
     reaches = lower_bound(correct * share, worth, delta) >= target
     passed = len(candidates) if reaches.all() else int(reaches.argmin())
@@ -95,30 +98,35 @@ def lower_bound(correct: Floats, items: Floats, delta: float) -> Floats:
 
 
 def _counts(
-    confidence: Floats, right: npt.NDArray[np.bool_], groups: Groups, candidates: Floats
+    confidence: Floats, right: npt.NDArray[np.bool_], groups: Groups, candidates: Floats, delta: float
 ) -> tuple[Floats, Floats, Floats]:
     """Per candidate, (S,) each: the items whose confidence is at least it, how many of them are right, and how many
     independent items they are worth. The items come from the surest on, the candidates falling."""
     accepted = np.searchsorted(-confidence, -candidates, side="right")
     correct = np.append(0, right.cumsum())[accepted]
-    worth = [independent_items(right[:count], groups[:count]) for count in accepted]
+    worth = [independent_items(right[:count], groups[:count], delta) for count in accepted]
     return accepted.astype(np.float64), correct.astype(np.float64), np.array(worth)
 
 
-def independent_items(right: npt.NDArray[np.bool_], groups: Groups) -> float:
+def independent_items(right: npt.NDArray[np.bool_], groups: Groups, delta: float = 0.05) -> float:
     """How many items drawn one by one tell as much about their accuracy as these, drawn by group: N over the design
-    effect, the variance of the accuracy by groups over that of independent items (Korn and Graubard 1998, "Confidence
-    intervals for proportions with small expected number of positive counts estimated from survey data"); never more
-    than N, and N where none or all are right and no variance can be seen.
+    effect, the variance of the accuracy by groups over that of independent items, and less for what G groups leave
+    unsure of that variance, the squared ratio of Student's t at 1 - delta with N - 1 and G - 1 degrees of freedom (Korn
+    and Graubard 1998, "Confidence intervals for proportions with small expected number of positive counts estimated
+    from survey data"). Never more than N, and G where no variance can be seen: where none or all are right, or there is
+    but one group.
 
     Args:
         right: (N,).
         groups: (N,).
     """
-    count, accuracy = len(right), right.mean() if len(right) else 0.0
-    if not 0 < accuracy < 1:
-        return float(count)
     group, names = pd.factorize(groups)
+    count, drawn = len(right), len(names)
+    accuracy = right.mean() if count else 0.0
+    if drawn < 2 or not 0 < accuracy < 1:
+        return float(drawn)
     surplus = np.bincount(group, right - accuracy)
-    among = len(names) / max(1, len(names) - 1) * (surplus**2).sum() / count**2
-    return float(count / max(1.0, among * count / (accuracy * (1 - accuracy))))
+    among = drawn / (drawn - 1) * (surplus**2).sum() / count**2
+    effect = max(1.0, among * count / (accuracy * (1 - accuracy)))
+    unsure = (t.ppf(1 - delta, drawn - 1) / t.ppf(1 - delta, count - 1)) ** 2
+    return float(count / (effect * unsure))

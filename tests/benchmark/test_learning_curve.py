@@ -19,7 +19,8 @@ def line(system: str, rows: int, accuracy: float, view: str = "both", low: float
     scored = {"accuracy": {"value": accuracy, "low": low, "high": high}}
     match = {"value": accuracy - 0.1, "low": None, "high": None}
     views = {view: {"attributes": {"colour": scored}, "exact_match": match}}
-    result = {"system": system, "data": "shop", "size": {"train": rows}, "row": f"{system}{rows}", "seed": 0}
+    size = {"train": rows, "epochs": None}
+    result = {"system": system, "data": "shop", "size": size, "row": f"{system}{rows}", "seed": 0}
     return Line([Row(RowFolder.__new__(RowFolder), result)], views)
 
 

@@ -46,6 +46,7 @@ def test_seeds_of_a_row_are_one_line_of_their_mean(write_row: WriteRow, tmp_path
     "changes",
     [
         {"data_fingerprint": "b"},
+        {"recipe": "b"},
         {"split": {"kind": "family", "block_size": 500, "seed": 1}},
         {"size": {"train": 70, "validation": 10, "test": 60, "limit_items": 80, "epochs": 3}},
     ],

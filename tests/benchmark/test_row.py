@@ -1,6 +1,7 @@
 """Rows from the catalogue to the table: done once, resumed, skipped, refused, and their figures scikit-learn's."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -217,12 +218,48 @@ def test_a_finished_row_is_skipped_and_a_row_of_other_settings_is_refused_and_ke
     place = f"benchmark.folder={tagged}"
     kept = (tagged / "family_wide_and_deep/benchmark.json").read_bytes()
     assert "skipped" in recorded(row("family_wide_and_deep", place))
-    assert "skipped" in recorded(row("family_wide_and_deep", place, "benchmark.system=x", "trainer.accelerator=auto"))
+    assert "skipped" in recorded(row("family_wide_and_deep", place, "trainer.accelerator=auto"))
+    for changed in ("benchmark.together=[]", "trainer.devices=4", "trainer.precision=bf16-mixed"):
+        with pytest.raises(RowFailedError, match=f"another {changed.partition('=')[0]}"):
+            recorded(row("family_wide_and_deep", place, changed))
     with pytest.raises(RowFailedError, match=r"another optim\.learning_rate\.") as told:
         recorded(row("family_wide_and_deep", place, "optim.learning_rate=0.5"))
     assert told.value.code is ExitCode.USER_ERROR
     assert (tagged / "family_wide_and_deep/benchmark.json").read_bytes() == kept
     assert not (tagged / "family_wide_and_deep/failed.json").exists()
+
+
+def test_a_finished_row_is_called_and_counted_as_it_is_asked_for_now(
+    row: Compose, tagged: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "copy"
+    shutil.copytree(tagged, place)
+    path = place / "family_wide_and_deep/benchmark.json"
+    before = json.loads(path.read_text())
+    asked = [f"benchmark.folder={place}", "benchmark.system=renamed", "benchmark.draws=30", "benchmark.without=[]"]
+    assert "counted anew" in recorded(row("family_wide_and_deep", *asked))
+    after = json.loads(path.read_text())
+    assert (after["system"], after["interval"]["draws"]) == ("renamed", 30)
+    both, old = after["views"]["both"], before["views"]["both"]
+    assert both["exact_match_without"]["without"] == []
+    assert both["exact_match_without"]["value"] == both["exact_match"]["value"] == old["exact_match"]["value"]
+    assert both["attributes"]["season"]["accuracy"]["value"] == old["attributes"]["season"]["accuracy"]["value"]
+    assert "skipped" in recorded(row("family_wide_and_deep", *asked))
+    assert "renamed" in (place / "table.md").read_text()
+    (place / "family_wide_and_deep/predictions.parquet").unlink()
+    with pytest.raises(RowFailedError, match="its answers are gone"):
+        recorded(row("family_wide_and_deep", *asked[:-2], "benchmark.draws=40"))
+
+
+def test_a_recipe_is_all_that_may_change_a_result_and_nothing_else(row: Compose) -> None:
+    own = row_module._recipe(row("family_wide_and_deep"))
+    for same in ("seed=3", "benchmark.system=x", "trainer.accelerator=auto", "benchmark.draws=40", "report=true"):
+        assert row_module._recipe(row("family_wide_and_deep", same)) == own
+    for other in ("optim.learning_rate=0.5", "data.split.seed=1", "trainer.devices=2"):
+        assert row_module._recipe(row("family_wide_and_deep", other)) != own
+    linear = row_module._recipe(row("family_linear"))
+    assert row_module._recipe(row("family_linear", "optim.learning_rate=0.5", "preprocess.height=9")) == linear
+    assert row_module._recipe(row("family_linear", "model=image_text")) != linear  # other rows can be read
 
 
 def test_two_rows_are_compared_item_by_item(row: Compose, tagged: Path) -> None:

@@ -207,8 +207,21 @@ def test_a_system_of_several_splits_is_drawn_by_split(tmp_path: Path) -> None:
     _, page = write(tmp_path, *rows)
     by_split = page.split("By split")[1]
     told = [text.text for text in drawings(by_split)[0].iter("text")]
-    assert {"family, title: net", "time, title: net"} <= set(told)
-    assert not any(str(text).endswith(": c") for text in told)
+    assert {"family, title: net, 3 epochs, shop", "time, title: net, 3 epochs, shop"} <= set(told)
+    assert not any(": c" in str(text) for text in told)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": "another shop"},
+        {"size": {"train": 700, "validation": 10, "test": 100, "limit_items": None, "epochs": 9}},
+        {"size": {"train": 70, "validation": 10, "test": 10, "limit_items": 90, "epochs": 3}},
+    ],
+)
+def test_what_differs_in_more_than_its_split_is_not_drawn_by_split(tmp_path: Path, changes: dict[str, Any]) -> None:
+    _, page = write(tmp_path, result("a", system="net"), result("b", system="net", kind="time", **changes))
+    assert "By split" not in page
 
 
 FAMILY = "shop, family split"
@@ -355,7 +368,7 @@ def test_the_module_renders_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_system_of_two_sizes_has_a_learning_curve_on_the_page(tmp_path: Path) -> None:
-    size = {"train": 50, "validation": 5, "test": 20, "limit_items": 75, "epochs": 1}
+    size = {"train": 50, "validation": 5, "test": 20, "limit_items": 75, "epochs": 3}
     markdown, page = write(tmp_path, result("net"), result("net2", system="net", size=size))
     assert "By training rows: shop, family split" in page
     assert page.count("errors against training rows") == 1

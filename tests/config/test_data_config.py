@@ -23,15 +23,15 @@ def test_a_catalogue_that_the_sample_would_not_read_is_refused() -> None:
     assert message.endswith("Add data=catalogue.")
 
 
-@pytest.mark.parametrize("name", ["", "a.b", "a/b", "mean", "total"])
+@pytest.mark.parametrize("name", ["", "a.b", "a/b", "mean", "total", "item", "all"])
 def test_an_attributes_name_that_would_break_a_path_or_a_log_is_refused(name: str) -> None:
     attributes = {"colour": AttributeConfig(), name: AttributeConfig()}
     assert refusal(data_of, attributes=attributes).startswith(f"data.attributes.{name}: ")
 
 
 def test_an_attributes_column_is_its_own_name_unless_told() -> None:
-    data = data_of(attributes={"colour": AttributeConfig(), "all": AttributeConfig(column="total")})
-    assert [data.column_of(name) for name in ("colour", "all")] == ["colour", "total"]
+    data = data_of(attributes={"colour": AttributeConfig(), "every": AttributeConfig(column="total")})
+    assert [data.column_of(name) for name in ("colour", "every")] == ["colour", "total"]
 
 
 @pytest.mark.parametrize("weight", [-1.0, NAN, 1e7])

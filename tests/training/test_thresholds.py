@@ -172,6 +172,42 @@ def test_the_worth_is_that_of_the_variance_over_draws_of_groups() -> None:
     assert np.mean([independent_items(*one) for one in found]) == pytest.approx(expected, rel=0.1)
 
 
-@pytest.mark.parametrize("right", [[], [True] * 4, [False] * 4])
-def test_where_no_variance_can_be_seen_every_item_counts(right: list[bool]) -> None:
-    assert independent_items(np.array(right, dtype=bool), np.zeros(len(right))) == len(right)
+@pytest.mark.parametrize(("groups", "shape"), [(5, (9, 1)), (13, (9, 1)), (13, (49, 1)), (40, (95, 5))])
+def test_few_groups_of_accuracies_of_their_own_keep_the_promise(groups: int, shape: tuple[float, float]) -> None:
+    """Blocks of a hundred items, say. Every item is as sure as all others, and the target a hair above their accuracy:
+    whatever accepts them misses it."""
+    draws, delta, each = 500, 0.1, 100
+    target = shape[0] / sum(shape) + 1e-9
+    sure, drawn_with = torch.full((groups * each,), 1 - 1e-9, dtype=torch.float64), np.arange(groups).repeat(each)
+    missed = 0
+    for seed in range(draws):
+        draw = np.random.default_rng(seed)
+        right = draw.random(groups * each) < draw.beta(*shape, groups).repeat(each)
+        missed += choose_threshold(sure, torch.tensor(right), target, delta, drawn_with) is not None
+    # Three standard errors, and a third of delta: Student's t is exact for normal means alone.
+    assert missed / draws <= delta * 4 / 3 + 3 * (delta * (1 - delta) / draws) ** 0.5
+
+
+def test_what_no_drawn_group_shows_is_not_taken_for_what_is_not_there() -> None:
+    """One block in ten has two wrong answers in ten: most draws of ten blocks hold such a one, and all the others are
+    right throughout."""
+    accepted = 0
+    for seed in range(300):
+        draw = np.random.default_rng(seed)
+        right = draw.random(1000) < np.where(draw.random(10) < 0.1, 0.8, 1.0).repeat(100)
+        sure = torch.full((1000,), 1 - 1e-9, dtype=torch.float64)
+        accepted += choose_threshold(sure, torch.tensor(right), 0.99, 0.05, np.arange(10).repeat(100)) is not None
+    assert accepted <= 0.05 * 300
+
+
+@pytest.mark.parametrize(
+    ("right", "groups", "worth"),
+    [
+        ([], [], 0),
+        ([True] * 6, [0, 0, 1, 1, 2, 2], 3),
+        ([False] * 6, [0, 0, 1, 1, 2, 2], 3),
+        ([True, False, True, True], [7, 7, 7, 7], 1),
+    ],
+)
+def test_where_no_variance_can_be_seen_a_group_counts_once(right: list[bool], groups: list[int], worth: int) -> None:
+    assert independent_items(np.array(right, dtype=bool), np.array(groups)) == worth
