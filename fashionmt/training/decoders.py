@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from fashionmt.confidence import Thresholds
 from fashionmt.config import ThresholdConfig
-from fashionmt.decoding import NO_THRESHOLD, Decoder
+from fashionmt.decoding import Decoder
 from fashionmt.training.answers import Answers
 from fashionmt.training.calibration import fit_decoder
 from fashionmt.training.thresholds import Groups, choose_thresholds
@@ -33,7 +33,8 @@ def fit_view(
     chosen = choose_thresholds(decoder(answers.logits), answers.labels, targets, config, groups)
     if attributes is None or set(attributes) >= chosen.heads.keys():
         return replace(decoder, thresholds=chosen)
-    kept = start.thresholds or Thresholds(dict.fromkeys(chosen.heads, NO_THRESHOLD), NO_THRESHOLD)
+    none = {name: replace(threshold, confidence=None) for name, threshold in chosen.heads.items()}
+    kept = start.thresholds or Thresholds(none, chosen.item)
     heads = {name: chosen.heads[name] if name in attributes else threshold for name, threshold in kept.heads.items()}
     # An item's confidence is a product of all of its heads', and no longer the one that its threshold was chosen for.
     return replace(decoder, thresholds=Thresholds(heads, replace(kept.item, confidence=None)))

@@ -1,5 +1,8 @@
 """Scores equal scikit-learn's and a loop's over the items."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -136,3 +139,16 @@ def test_each_item_is_scored_by_what_it_showed() -> None:
     assert alone["items"] == 30
     assert alone["item"]["accepted"] == 1
     assert alone["attributes"]["season"]["ece"] != found["attributes"]["season"]["ece"]
+
+
+def test_what_has_no_label_has_no_figure() -> None:
+    """A 0 would say that all is wrong."""
+    answers = _answers()
+    none = {name: torch.full_like(value, -1) for name, value in answers.labels.items()}
+    one = score(replace(answers, labels=answers.labels | {"season": none["season"]}), SPACES, Decoders(Decoder()))
+    row = one["attributes"]["season"]
+    assert (row["accuracy"], row["macro_f1"], row["ece"], row["items"]) == (None, None, None, 0)
+    assert one["exact_match"] is not None
+    every = score(replace(answers, labels=none), SPACES, Decoders(Decoder()))
+    assert every["exact_match"] is None
+    json.dumps(every, allow_nan=False)

@@ -12,7 +12,7 @@ from fashionmt.data.prepare import PreparedData
 from fashionmt.data.splits import Split
 from fashionmt.decoding import Decoders
 from fashionmt.training.answers import Answers
-from fashionmt.training.concluding import fit_decoders
+from fashionmt.training.concluding import _score_alone, fit_decoders
 
 COUNT = 4000
 RIGHT = {"image+text": 0.995, "image": 0.9, "text": 0.97}
@@ -92,3 +92,9 @@ def test_without_an_item_that_shows_it_nothing_is_accepted(config: TrainConfig, 
     held_out = {view: replace(said(view, data, 0), views=["text"] * COUNT) for view in RIGHT}
     decoded = fit_decoders(config, data, held_out)(held_out["image"].logits, ["image"] * COUNT)
     assert not any(bool(value.any()) for value in decoded.accepted.values())
+
+
+def test_a_view_that_no_test_item_has_is_left_out(decoders: Decoders, data: PreparedData) -> None:
+    """A training is not lost for it."""
+    test = {view: replace(said(view, data, 1), views=["text"] * COUNT) for view in RIGHT}
+    assert list(_score_alone(test, data, decoders)) == ["text"]
