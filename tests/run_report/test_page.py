@@ -206,7 +206,10 @@ def test_a_class_that_is_never_answered_is_named(make_content: Make, tmp_path: P
 def test_a_head_without_labels(make_content: Make, tmp_path: Path) -> None:
     content = make_content()
     unlabelled = replace(content.test.heads["season"], labels=np.full(60, -1))
-    page = written(with_test(content, heads=content.test.heads | {"season": unlabelled}), tmp_path)
+    figures = content.metrics["attributes"]
+    none = figures["season"] | {"accuracy": None, "macro_f1": None, "ece": None, "items": 0}
+    shown = replace(content, metrics=content.metrics | {"attributes": figures | {"season": none}})
+    page = written(with_test(shown, heads=content.test.heads | {"season": unlabelled}), tmp_path)
     assert page.text.count("No test item has a label.") == 2
 
 
