@@ -17,7 +17,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import beta, t
+from scipy.special import stdtrit
+from scipy.stats import beta
 from torch import Tensor
 
 from fashionmt.confidence import Threshold, Thresholds
@@ -79,7 +80,7 @@ def choose_threshold(
     # The doubt grows by equal factors from 1 - target to 1: confidences crowd near 1.
     candidates = 1 - np.geomspace(1 - target, 1, STEPS)
     surest = np.argsort(-confidence.double().numpy())
-    alike = surest if groups is None else groups[surest]
+    alike = surest if groups is None else pd.factorize(groups)[0][surest]
     accepted, correct, worth = _counts(
         confidence.double().numpy()[surest], right.numpy()[surest], alike, candidates, delta
     )
@@ -98,7 +99,7 @@ def lower_bound(correct: Floats, items: Floats, delta: float) -> Floats:
 
 
 def _counts(
-    confidence: Floats, right: npt.NDArray[np.bool_], groups: Groups, candidates: Floats, delta: float
+    confidence: Floats, right: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64], candidates: Floats, delta: float
 ) -> tuple[Floats, Floats, Floats]:
     """Per candidate, (S,) each: the items whose confidence is at least it, how many of them are right, and how many
     independent items they are worth. The items come from the surest on, the candidates falling."""
@@ -108,7 +109,7 @@ def _counts(
     return accepted.astype(np.float64), correct.astype(np.float64), np.array(worth)
 
 
-def independent_items(right: npt.NDArray[np.bool_], groups: Groups, delta: float = 0.05) -> float:
+def independent_items(right: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64], delta: float = 0.05) -> float:
     """How many items drawn one by one tell as much about their accuracy as these, drawn by group: N over the design
     effect, the variance of the accuracy by groups over that of independent items, and less for what G groups leave
     unsure of that variance, the squared ratio of Student's t at 1 - delta with N - 1 and G - 1 degrees of freedom (Korn
@@ -118,15 +119,16 @@ def independent_items(right: npt.NDArray[np.bool_], groups: Groups, delta: float
 
     Args:
         right: (N,).
-        groups: (N,).
+        groups: int64 (N,), from 0.
     """
-    group, names = pd.factorize(groups)
-    count, drawn = len(right), len(names)
-    accuracy = right.mean() if count else 0.0
+    count, sizes = len(right), np.bincount(groups)
+    drawn, accuracy = int(np.count_nonzero(sizes)), right.mean() if count else 0.0
     if drawn < 2 or not 0 < accuracy < 1:
         return float(drawn)
-    surplus = np.bincount(group, right - accuracy)
+    surplus = np.bincount(groups, right - accuracy)
     among = drawn / (drawn - 1) * (surplus**2).sum() / count**2
     effect = max(1.0, among * count / (accuracy * (1 - accuracy)))
-    unsure = (t.ppf(1 - delta, drawn - 1) / t.ppf(1 - delta, count - 1)) ** 2
+    if delta == 0.5:  # the middle of every t distribution is 0
+        return float(count / effect)
+    unsure = (stdtrit(drawn - 1, 1 - delta) / stdtrit(count - 1, 1 - delta)) ** 2
     return float(count / (effect * unsure))
