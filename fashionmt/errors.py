@@ -25,6 +25,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {near[0]}? " if near else ""
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Torch's own errors are told by their names: it is not loaded for them."""
+    refused = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return refused or isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
 class UserError(Exception):
     """Something the user can repair: bad input, bad config, no disk space. Ends a command with its exit code."""
 

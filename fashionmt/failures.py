@@ -19,7 +19,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from fashionmt.config import PredictConfig, TrainConfig
-from fashionmt.errors import ExitCode, RowFailedError, UserError, nearest
+from fashionmt.errors import ExitCode, RowFailedError, UserError, is_out_of_memory, nearest
 
 DEBUG = "FASHIONMT_DEBUG"
 """The environment variable that asks for tracebacks."""
@@ -56,15 +56,9 @@ def one_line_errors() -> Iterator[None]:
             )
         leave(ExitCode.OUR_FAULT, _our_fault(error))
     except Exception as error:
-        if _no_memory(error):
+        if is_out_of_memory(error):
             leave(ExitCode.RESOURCES, f"out of memory ({_shortened(error)}). Lower the batch size, or the model's.")
         leave(ExitCode.OUR_FAULT, _our_fault(error))
-
-
-def _no_memory(error: Exception) -> bool:
-    """Torch's own errors by their names: it is not loaded for them."""
-    refused = type(error) is RuntimeError and "can't allocate memory" in str(error)
-    return refused or isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
 
 
 def leave(code: ExitCode, line: str) -> NoReturn:

@@ -25,8 +25,7 @@ def learning_curve(lines: Sequence[Line]) -> Markup | None:
     under all that it reads; None where none of `lines`, of one catalogue and split, was run at two sizes."""
     systems: dict[str, list[Line]] = {}
     for line in lines:
-        epochs = "" if line.first["size"]["epochs"] is None else f", {line.first['size']['epochs']} epochs"
-        systems.setdefault(f"{line.first['system']}, {line.main_view}{epochs}", []).append(line)
+        systems.setdefault(", ".join([line.first["system"], line.main_view, *line.epochs]), []).append(line)
     curves = {label: own for label, own in systems.items() if len({_rows(line) for line in own}) > 1}
     if not curves:
         return None

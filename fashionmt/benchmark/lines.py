@@ -86,9 +86,7 @@ class Line:
         """The size that it was run at: never to be guessed."""
         size = self.first["size"]
         rows = f"{size['train']} rows" + (" (of a subset)" if size["limit_items"] is not None else "")
-        if size["epochs"] is None:
-            return rows
-        return f"{rows}, {size['epochs']} {'epoch' if size['epochs'] == 1 else 'epochs'}"
+        return ", ".join([rows, *self.epochs])
 
     @property
     def has_answers(self) -> bool:
@@ -96,12 +94,16 @@ class Line:
         return all(row.has_answers for row in self.rows)
 
     @property
-    def effort(self) -> str:
-        """What tells it from the same system at another size, on any split."""
-        size, epochs = self.first["size"], self.first["size"]["epochs"]
-        subset = "" if size["limit_items"] is None else f"{size['limit_items']} items"
-        trained = "" if epochs is None else f"{epochs} {'epoch' if epochs == 1 else 'epochs'}"
-        return ", ".join(part for part in (subset, trained) if part)
+    def epochs(self) -> list[str]:
+        """How many, in words; nothing of what is not trained."""
+        count = self.first["size"]["epochs"]
+        return [] if count is None else [f"{count} {'epoch' if count == 1 else 'epochs'}"]
+
+    @property
+    def effort(self) -> list[str]:
+        """What tells it from the same system at another size, on any split, in words."""
+        limit = self.first["size"]["limit_items"]
+        return [*([] if limit is None else [f"{limit} items"]), *self.epochs]
 
     def fits(self, other: "Line") -> bool:
         """Whether both answered the items of one catalogue, size and split, and their answers are there."""

@@ -85,7 +85,7 @@ def by_split(found: Sequence[Line]) -> list[Panel]:
     catalogue, at one size and number of epochs."""
     places: dict[tuple[str, str, str], list[tuple[str, Mapping[str, Any]]]] = {}
     for line in found:
-        label = ", ".join(part for part in (_label(line), line.effort, line.first["data"]) if part)
+        label = ", ".join([_label(line), *line.effort, line.first["data"]])
         for view, scored in line.views.items():
             for name, figures in scored["attributes"].items():
                 where = (line.first["split"]["kind"], figures["accuracy"])

@@ -24,6 +24,7 @@ from fashionmt.config import SplitConfig
 from fashionmt.data.label_words import label_words, title_words
 from fashionmt.data.prepare import PreparedData
 from fashionmt.data.rows import Rows
+from fashionmt.errors import UserError
 from fashionmt.taxonomy import Taxonomy, learn_taxonomy
 
 ITEM = "item"
@@ -107,10 +108,10 @@ def _taxonomy(data: PreparedData, names: Sequence[str]) -> Taxonomy | None:
     if len(names) < 2:
         return None
     labels = {name: data.items.labels[name][data.split.train] for name in names}
-    known = [(labels[name] >= 0) & (labels[name] < len(data.spaces[name])) for name in names]
-    if not np.logical_and.reduce(known).any():
+    try:
+        return learn_taxonomy(labels, {name: len(data.spaces[name]) for name in names})
+    except UserError:
         return None
-    return learn_taxonomy(labels, {name: len(data.spaces[name]) for name in names})
 
 
 def _title_names(words: dict[int, set[str]], space: LabelSpace, labels: Rows) -> dict[int, str]:

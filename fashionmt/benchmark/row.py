@@ -5,7 +5,6 @@ fails says why in its folder, and after each row the table of them all is writte
 """
 
 import contextlib
-import hashlib
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -21,6 +20,7 @@ from fashionmt.benchmark.baselines import Classifier, fit_baseline, read_items
 from fashionmt.benchmark.folder import FORMAT, RowFolder
 from fashionmt.benchmark.metrics import Answers, score_view
 from fashionmt.benchmark.predictions import ITEM, Answered, Tabulator, save_predictions
+from fashionmt.benchmark.recipe import differences, recipe
 from fashionmt.benchmark.table import write_tables
 from fashionmt.benchmark.views import view_items, view_rows, view_titles, views_of
 from fashionmt.bootstrap import LEVEL
@@ -36,16 +36,6 @@ from fashionmt.training.fitting import device_of
 from fashionmt.training.loading import keep_data_report, load_data
 from fashionmt.training.report import write_json
 from fashionmt.training.run import run_training, settle
-
-SAME_RESULT = {
-    "benchmark": ("row", "system", "reference", "folder", "without", "named", "draws"),
-    "data": ("catalogue", "images"),
-    "trainer": ("accelerator", "strategy", "checkpoint_seconds"),
-}
-"""Settings that may differ between a kept row and the one that is asked for: names, places, machines, and how answers
-that are kept are counted."""
-UNUSED = {"fail_fast", "logger", "report", "resume", "sweep", "sweep_status"}
-UNUSED_BY_BASELINES = {"augment", "loss", "optim", "similarity", "thresholds", "trainer"}
 
 
 class OtherRowError(UserError):
@@ -111,9 +101,10 @@ def _counted_anew(config: TrainConfig, folder: RowFolder) -> bool:
             raise OtherRowError(str(folder.root), wrong, "Leave these as they were, or remove the folder")
         wanted["interval"] = result["interval"] | {"draws": draws}
         wanted["views"] = _views(pd.read_parquet(folder.predictions), result["thresholds"], config.benchmark)
-    if wanted != result:
-        write_json(folder.result, wanted)
-    return bool(wanted != result)
+    if wanted == result:
+        return False
+    write_json(folder.result, wanted)
+    return True
 
 
 def _called(benchmark: BenchmarkConfig, views: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,41 +130,11 @@ def _claim(config: TrainConfig, folder: RowFolder) -> TrainConfig:
         folder.run.claim(to_yaml(config))
         return config
     kept = from_yaml(folder.run.config)
-    if other := _differences(asdict(kept), asdict(config)):
+    if other := differences(kept, config):
         wrong = f"holds this row with another {', '.join(other[:3])}"
         raise OtherRowError(str(folder.root), wrong, "Name another benchmark.folder, or remove it")
     kept.benchmark = config.benchmark
     return kept
-
-
-def _differences(kept: dict[str, Any], asked: dict[str, Any]) -> list[str]:
-    """The dotted keys whose values differ, where that may change a result."""
-    unused = set(UNUSED)
-    if asked["benchmark"]["baseline"] is not None:
-        unused |= UNUSED_BY_BASELINES
-        kept, asked = _of_rows(kept), _of_rows(asked)
-    elif asked["trainer"]["precision"] == "auto":
-        asked = asked | {"trainer": asked["trainer"] | {"precision": kept["trainer"]["precision"]}}
-    names = sorted((kept.keys() | asked.keys()) - unused)
-    pairs = [(name, kept.get(name), asked.get(name), SAME_RESULT.get(name, ())) for name in names]
-    return [key for pair in pairs for key in _different(*pair)]
-
-
-def _of_rows(config: dict[str, Any]) -> dict[str, Any]:
-    """A baseline's config, of the model and the pictures no more than what decides which rows can be read."""
-    model, preprocess = config["model"], config["preprocess"]
-    read = [name for name in ("clip", "image", "text") if model[name] is not None]
-    return config | {
-        "model": {"reads": read},
-        "preprocess": {name: value for name, value in preprocess.items() if name not in ("height", "width")},
-    }
-
-
-def _different(key: str, kept: Any, asked: Any, skipped: tuple[str, ...] = ()) -> list[str]:
-    if not (isinstance(kept, dict) and isinstance(asked, dict)):
-        return [] if kept == asked else [key]
-    names = sorted((kept.keys() | asked.keys()) - set(skipped))
-    return [found for name in names for found in _different(f"{key}.{name}", kept.get(name), asked.get(name))]
 
 
 def _fit_and_score(config: TrainConfig, folder: RowFolder) -> dict[str, Any] | None:
@@ -254,21 +215,6 @@ def _answered(decoded: Decoded, decides: bool) -> Answered:
     return Answered(classes, confidence | {ITEM: decoded.item_confidence.numpy()}, accepted if decides else None)
 
 
-def _recipe(config: TrainConfig) -> str:
-    """A digest of all settings that may change a result, the seed aside: rows that differ in it are not averaged."""
-    settings = asdict(config)
-    if config.benchmark.baseline is not None:
-        settings = _of_rows({name: value for name, value in settings.items() if name not in UNUSED_BY_BASELINES})
-    kept = {
-        name: {key: part for key, part in value.items() if key not in SAME_RESULT[name]}
-        if name in SAME_RESULT and isinstance(value, dict)
-        else value
-        for name, value in settings.items()
-        if name not in UNUSED | {"seed"}
-    }
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
-
-
 def _describe(config: TrainConfig, folder: RowFolder, data: PreparedData, reads: tuple[str, ...]) -> dict[str, Any]:
     """What a reader must know to make a figure of it."""
     benchmark, split = config.benchmark, config.data.split
@@ -283,7 +229,7 @@ def _describe(config: TrainConfig, folder: RowFolder, data: PreparedData, reads:
         "data": config.data.name,
         "data_fingerprint": data.fingerprint,
         "items_fingerprint": data.items_fingerprint,
-        "recipe": _recipe(config),
+        "recipe": recipe(config),
         "split": asdict(split),
         "size": {
             **{name: len(rows) for name, rows in data.split.parts().items()},

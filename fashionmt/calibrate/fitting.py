@@ -74,11 +74,11 @@ def judged(fit: Fitter, folds: int) -> tuple[Decoded, dict[str, tuple[Decoded, R
     """What is answered and accepted of each item by decoders that were fitted to the other folds, whole families in
     one: as each shows itself, in order; and by each view alone, with the places of the items that have it.
 
-    Raises `ValueError` for fewer families than two.
+    Raises `ValueError` for fewer families than folds.
     """
     labelled = fit.labelled
     _, *alone = labelled.said
-    splitter = GroupKFold(min(folds, len(np.unique(labelled.groups))), shuffle=True, random_state=0)
+    splitter = GroupKFold(folds, shuffle=True, random_state=0)
     parts: list[tuple[Decoded, Rows]] = []
     by_view: dict[str, list[tuple[Decoded, Rows]]] = {view: [] for view in alone}
     dealt = list(splitter.split(labelled.groups, groups=labelled.groups))

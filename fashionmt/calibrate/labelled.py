@@ -1,12 +1,11 @@
 """A labelled catalogue, read as tagging reads it, and what a tagger says of its items."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-import torch
+from torch import Tensor, from_numpy
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch
@@ -16,6 +15,7 @@ from fashionmt.errors import TooManyBadError, UserError
 from fashionmt.inference.catalogue_items import ItemReader, ReadItem
 from fashionmt.inference.items import Item
 from fashionmt.inference.preparing import Preparer
+from fashionmt.inference.runtimes import TorchRuntime
 from fashionmt.training.answers import Answers, answer_views
 from fashionmt.training.thresholds import Groups
 
@@ -57,7 +57,8 @@ def read_labelled(reader: ItemReader, bundle: Bundle, batch_size: int, max_bad_f
         repair = f"Name one: columns.given.{next(iter(bundle.spaces))}=<column>"
         raise UserError("catalogue", "none of its columns has an attribute's name", repair)
     reading = _Reading(reader, bundle)
-    said = answer_views(bundle.tagger, reading.batches(batch_size), _device(), embeddings=False)
+    runtime = TorchRuntime(bundle.tagger)
+    said = answer_views(runtime.tagger, reading.batches(batch_size), runtime.device, embeddings=False)
     if reading.unread > max_bad_fraction * reading.rows:
         wrong = f"{reading.unread} of {reading.rows} rows cannot be read, over {max_bad_fraction:.0%}"
         repair = "Tag it to see why, and repair the rows or raise max_bad_fraction"
@@ -115,16 +116,12 @@ class _Reading:
 
 def _encoded(
     labels: Sequence[Mapping[str, str]], known: Mapping[str, LabelSpace]
-) -> tuple[dict[str, torch.Tensor], dict[str, LabelSpace]]:
+) -> tuple[dict[str, Tensor], dict[str, LabelSpace]]:
     """Attribute -> int64 (N,), and the space in which it is an index."""
     encoded, spaces = {}, {}
     for name, space in known.items():
         texts = [each.get(name) for each in labels]
-        foreign = Counter(text for text in texts if text is not None and text not in space.classes)
+        foreign = {text for text in texts if text is not None and text not in space.index}
         spaces[name] = replace(space, unlearned=tuple(sorted(foreign)))
-        encoded[name] = torch.from_numpy(spaces[name].encode(texts))
+        encoded[name] = from_numpy(spaces[name].encode(texts))
     return encoded, spaces
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -55,7 +55,7 @@ def demand_same_tags(checks: Checks) -> None:
         if same < SAME_TAGS:
             wrong = f"tags {same:.2%} of {checks.items} items as the bundle does, and {SAME_TAGS:.1%} are asked"
             repair = "Use runtime=torch with this bundle, and please report it"
-            raise UserError(f"the exported model, by {runtime},", wrong, repair)
+            raise UserError(f"the exported model by {runtime}", wrong, repair)
 
 
 def demand_accuracy(checks: Checks) -> None:

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from fashionmt.config import SweepConfig, TrainConfig
 from fashionmt.data.prepare import PreparedData
-from fashionmt.errors import DivergedError, ExitCode, UserError
+from fashionmt.errors import DivergedError, ExitCode, UserError, is_out_of_memory
 from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
 from fashionmt.sweep.job import JobFolder, JobRecord, job_id, jobs_in, refused_id, sweep_folder
 from fashionmt.sweep.objective import check_logged, objective_values, weighted_sum
@@ -193,9 +193,8 @@ def _failure_recorded(job: JobFolder, record: JobRecord) -> Iterator[None]:
         record.state = State.PRUNED
     except Exception as error:
         record.state, record.values = State.FAILED, []
-        record.code = int(
-            ExitCode.USER_ERROR if isinstance(error, UserError) or _no_memory(error) else ExitCode.OUR_FAULT
-        )
+        ours = not isinstance(error, UserError) and not is_out_of_memory(error)
+        record.code = int(ExitCode.OUR_FAULT if ours else ExitCode.USER_ERROR)
         record.reason = failure_reason(error)
         if record.code == ExitCode.OUR_FAULT:
             job.traceback.write_text(traceback.format_exc(), encoding="utf-8")
@@ -211,16 +210,11 @@ def _failure_recorded(job: JobFolder, record: JobRecord) -> Iterator[None]:
 
 def failure_reason(error: Exception) -> str:
     """One line."""
-    if _no_memory(error):
+    if is_out_of_memory(error):
         text = f"out of memory ({error}). Lower optim.batch_size, or the model's size"
     else:
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())
-
-
-def _no_memory(error: Exception) -> bool:
-    refused = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    return refused or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
 # The catalogue

@@ -109,7 +109,7 @@ def _counts(
     return accepted.astype(np.float64), correct.astype(np.float64), np.array(worth)
 
 
-def independent_items(right: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64], delta: float = 0.05) -> float:
+def independent_items(right: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64], delta: float) -> float:
     """How many items drawn one by one tell as much about their accuracy as these, drawn by group: N over the design
     effect, the variance of the accuracy by groups over that of independent items, and less for what G groups leave
     unsure of that variance, the squared ratio of Student's t at 1 - delta with N - 1 and G - 1 degrees of freedom (Korn

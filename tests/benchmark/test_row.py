@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from fashionmt.benchmark import paired_difference, row_recorded, run_row
 from fashionmt.benchmark import row as row_module
 from fashionmt.benchmark.folder import RowFolder
+from fashionmt.benchmark.recipe import recipe
 from fashionmt.config import TrainConfig
 from fashionmt.errors import ExitCode, RowFailedError, UserError
 from fashionmt.hydra_bridge import to_yaml
@@ -252,14 +253,14 @@ def test_a_finished_row_is_called_and_counted_as_it_is_asked_for_now(
 
 
 def test_a_recipe_is_all_that_may_change_a_result_and_nothing_else(row: Compose) -> None:
-    own = row_module._recipe(row("family_wide_and_deep"))
+    own = recipe(row("family_wide_and_deep"))
     for same in ("seed=3", "benchmark.system=x", "trainer.accelerator=auto", "benchmark.draws=40", "report=true"):
-        assert row_module._recipe(row("family_wide_and_deep", same)) == own
+        assert recipe(row("family_wide_and_deep", same)) == own
     for other in ("optim.learning_rate=0.5", "data.split.seed=1", "trainer.devices=2"):
-        assert row_module._recipe(row("family_wide_and_deep", other)) != own
-    linear = row_module._recipe(row("family_linear"))
-    assert row_module._recipe(row("family_linear", "optim.learning_rate=0.5", "preprocess.height=9")) == linear
-    assert row_module._recipe(row("family_linear", "model=image_text")) != linear  # other rows can be read
+        assert recipe(row("family_wide_and_deep", other)) != own
+    linear = recipe(row("family_linear"))
+    assert recipe(row("family_linear", "optim.learning_rate=0.5", "preprocess.height=9")) == linear
+    assert recipe(row("family_linear", "model=image_text")) != linear  # other rows can be read
 
 
 def test_two_rows_are_compared_item_by_item(row: Compose, tagged: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from run_items import test_rows
 
 from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.calibrate import calibrate_bundle
@@ -24,7 +25,6 @@ from fashionmt.calibrate.labelled import Labelled, read_labelled
 from fashionmt.config import PredictConfig
 from fashionmt.data.label_words import label_words, strike
 from fashionmt.data.splits import normalised_title
-from fashionmt.data.tables import Table
 from fashionmt.decoding import Decoders
 from fashionmt.inference.job import open_reader
 from fashionmt.training.evaluation import score_decoded
@@ -36,10 +36,7 @@ def main() -> None:
     options = dict(argument.split("=", 1) for argument in sys.argv[1:])
     run = Path(options["run"])
     bundle = read_bundle(run / "bundle")
-    with (run / "split.csv").open(newline="") as file:
-        test = {row["id"] for row in csv.DictReader(file) if row["split"] == "test"}
-    table = Table(Path(options["catalogue"]), bundle.columns.title)
-    rows = [row.values for row in table.rows() if row.values[bundle.columns.id] in test]
+    rows = test_rows(run, bundle, options["catalogue"])
     labelled, judged = _dealt(rows, bundle, int(options.get("labels", 1000)), int(options.get("seed", 0)))
     if options.get("strike") == "true":
         labelled, judged = (_struck(part, bundle) for part in (labelled, judged))

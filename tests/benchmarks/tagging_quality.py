@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
+from run_items import test_rows
 
 from fashionmt.bundle import Bundle, read_bundle
 from fashionmt.config import PredictConfig
-from fashionmt.data.tables import Table
 from fashionmt.inference.run import tag_catalogue
 
 GIVEN = "articleType"
@@ -27,12 +27,7 @@ def main() -> None:
     options = dict(argument.split("=", 1) for argument in sys.argv[1:])
     run = Path(options["run"])
     bundle = read_bundle(run / "bundle")
-    with (run / "split.csv").open(newline="") as file:
-        test = {row["id"] for row in csv.DictReader(file) if row["split"] == "test"}
-    table = Table(Path(options["catalogue"]), bundle.columns.title)
-    labels = {
-        row.values[bundle.columns.id]: row.values for row in table.rows() if row.values[bundle.columns.id] in test
-    }
+    labels = {row[bundle.columns.id]: row for row in test_rows(run, bundle, options["catalogue"])}
     with tempfile.TemporaryDirectory() as folder:
         alone = _tagged(Path(folder) / "alone", options, labels, bundle, [])
         given = _tagged(Path(folder) / "given", options, labels, bundle, [GIVEN])

@@ -77,7 +77,7 @@ def test_what_tags_otherwise_is_refused(engine: TaggingEngine, items: list[Item]
     accuracy = checks.accuracy["baseColour"]
     assert checks.same_tags == {"onnx": 1, "openvino": pytest.approx(36 / 40, abs=0.1)}
     assert accuracy["openvino"] < accuracy["torch"] == accuracy["onnx"]
-    with pytest.raises(UserError, match=r"by openvino,: tags .* of 40 items as the bundle does"):
+    with pytest.raises(UserError, match=r"by openvino: tags .* of 40 items as the bundle does"):
         demand_same_tags(checks)
     with pytest.raises(UserError, match=r"baseColour's accuracy is .* by openvino"):
         demand_accuracy(checks)

@@ -153,8 +153,8 @@ def test_the_accepted_keep_their_accuracy_where_items_come_in_families() -> None
 def test_copies_of_an_item_are_worth_one(size: int) -> None:
     right = np.repeat(np.random.default_rng(0).random(600) < 0.9, size)
     groups = np.repeat(np.arange(600), size)
-    assert independent_items(right, groups) == pytest.approx(600, rel=0.01)
-    assert independent_items(right, groups) <= 600
+    assert independent_items(right, groups, 0.05) == pytest.approx(600, rel=0.01)
+    assert independent_items(right, groups, 0.05) <= 600
 
 
 def test_the_worth_is_that_of_the_variance_over_draws_of_groups() -> None:
@@ -169,7 +169,7 @@ def test_the_worth_is_that_of_the_variance_over_draws_of_groups() -> None:
     found = [families(np.random.default_rng(seed)) for seed in range(1500)]
     accuracies = np.array([right.mean() for right, _ in found])
     expected = accuracies.mean() * (1 - accuracies.mean()) / accuracies.var()
-    assert np.mean([independent_items(*one) for one in found]) == pytest.approx(expected, rel=0.1)
+    assert np.mean([independent_items(*one, 0.05) for one in found]) == pytest.approx(expected, rel=0.1)
 
 
 @pytest.mark.parametrize(("groups", "shape"), [(5, (9, 1)), (13, (9, 1)), (13, (49, 1)), (40, (95, 5))])
@@ -210,4 +210,4 @@ def test_what_no_drawn_group_shows_is_not_taken_for_what_is_not_there() -> None:
     ],
 )
 def test_where_no_variance_can_be_seen_a_group_counts_once(right: list[bool], groups: list[int], worth: int) -> None:
-    assert independent_items(np.array(right, dtype=bool), np.array(groups, dtype=np.int64)) == worth
+    assert independent_items(np.array(right, dtype=bool), np.array(groups, dtype=np.int64), 0.05) == worth
