@@ -43,10 +43,18 @@ def register_schemas() -> None:
 
 def _open_mappings(kind: type[Any]) -> DictConfig:
     """A schema whose mappings take any key on the command line, without a +, as only the catalogue knows them."""
-    schema = OmegaConf.structured(kind)
-    for node in (schema.columns.tabular, schema.columns.given, schema.similar.filters, schema.recommend.filters):
-        OmegaConf.set_struct(node, False)
-    return cast(DictConfig, schema)
+    schema = cast(DictConfig, OmegaConf.structured(kind))
+    _open(schema)
+    return schema
+
+
+def _open(node: DictConfig) -> None:
+    """A section's own keys stay those of its dataclass."""
+    for child in (value for value in node.values() if isinstance(value, DictConfig)):
+        if OmegaConf.get_type(child) is dict:
+            OmegaConf.set_struct(child, False)
+        else:
+            _open(child)
 
 
 def register_resolvers() -> None:

@@ -64,14 +64,23 @@ def test_predict_composes() -> None:
         assert to_dataclass(hydra_compose("predict"), PredictConfig) == PredictConfig()
 
 
-@pytest.mark.parametrize("mapping", ["columns.tabular", "columns.given", "similar.filters", "recommend.filters"])
-def test_a_mapping_takes_a_key_that_only_the_catalogue_knows(mapping: str) -> None:
+@pytest.mark.parametrize(
+    ("mapping", "value"),
+    [
+        ("columns.tabular", "Women"),
+        ("columns.given", "Women"),
+        ("similar.filters", "Women"),
+        ("recommend.filters", "Women"),
+        ("calibrate.target_accuracy", 0.9),
+    ],
+)
+def test_a_mapping_takes_a_key_that_only_the_catalogue_knows(mapping: str, value: str | float) -> None:
     register_schemas()
     register_resolvers()
     with initialize_config_dir(str(conf_dir()), **VERSION_BASE):
-        composed = to_dataclass(hydra_compose("predict", [f"{mapping}.gender=Women"]), PredictConfig)
+        composed = to_dataclass(hydra_compose("predict", [f"{mapping}.gender={value}"]), PredictConfig)
     part, _, name = mapping.partition(".")
-    assert getattr(getattr(composed, part), name) == {"gender": "Women"}
+    assert getattr(getattr(composed, part), name) == {"gender": value}
 
 
 def test_a_tower_can_be_swapped_and_tuned(compose: Callable[..., TrainConfig]) -> None:
