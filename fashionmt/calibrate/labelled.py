@@ -41,6 +41,11 @@ class Labelled:
         return len(self.groups)
 
     @property
+    def families(self) -> int:
+        """How many there are: by these, not by items, a threshold is bound."""
+        return len(set(self.groups.tolist()))
+
+    @property
     def whole(self) -> Answers:
         """To each item as it is."""
         return next(iter(self.said.values()))

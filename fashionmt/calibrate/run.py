@@ -71,8 +71,10 @@ def _targets(bundle: Bundle, config: CalibrateConfig) -> dict[str, float]:
 def _fitter(bundle: Bundle, labelled: Labelled, targets: Mapping[str, float], config: CalibrateConfig) -> Fitter:
     taxonomy = bundle.decoder.taxonomy
     fitted = enough_labels(labelled, () if taxonomy is None else taxonomy.attributes)
-    if (families := len(set(labelled.groups.tolist()))) < config.folds:
-        wrong = f"its labelled items are of {families} families, and there are to be {config.folds} folds of them"
+    if labelled.families < config.folds:
+        wrong = (
+            f"its labelled items are of {labelled.families} families, and there are to be {config.folds} folds of them"
+        )
         raise UserError("catalogue", wrong, "Label other items, or lower calibrate.folds")
     if not any(fitted.values()):
         wrong = f"{len(labelled)} items have labels, and no attribute {FEWEST} that can be fitted"

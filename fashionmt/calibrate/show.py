@@ -24,6 +24,7 @@ def show_result(
     """
     tell(
         f"{labelled.rows} rows: {len(labelled)} with labels, {labelled.unlabelled} without, {labelled.unread} unread",
+        f"Those with labels are of {labelled.families} families: each has one title, or one picture",
         *_foreign(labelled),
         *_kept(labelled, fitted),
     )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ def test_it_makes_a_bundle_that_answers_by_what_the_labels_taught(
     assert after.provenance["calibrated_on"] == f"labelled.csv, {ROWS} items"
     told = capsys.readouterr().err
     assert f"{ROWS} rows: {ROWS} with labels, 0 without, 0 unread" in told
+    assert re.search(r"labels are of [1-9]\d* families", told)
     assert "accuracy on labelled.csv (3 folds)" in (tmp_path / "new/README.md").read_text()
     # A tenth of the titles say nothing: whoever was sure of the rest is too sure of these.
     gaps = {
@@ -190,3 +192,12 @@ def test_a_folder_that_is_there_too_few_labels_and_too_many_unread_rows_are_refu
     with pytest.raises(TooManyBadError, match="100 of 400 rows cannot be read, over 5%"):
         calibrate_bundle(replace(config, catalogue=written(tmp_path / "unread.csv", [*rows, *unread])))
     assert not (tmp_path / "new").exists()
+
+
+def test_items_of_too_few_families_are_refused(
+    config: PredictConfig, rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    same = [{**row, "id": f"x{i}", "productDisplayName": f"Item {i % 2}"} for i, row in enumerate(rows)]
+    config.catalogue = written(tmp_path / "same.csv", same)
+    with pytest.raises(UserError, match="of 2 families, and there are to be 3 folds"):
+        calibrate_bundle(config)
