@@ -18,6 +18,23 @@ from fashionmt.paths import conf_dir
 
 TOP = Path(__file__).resolve().parents[1]
 REAL = Path(os.environ.get("FASHIONMT_DATA", "../shared/fashion-product-images-small"))
+LONGEST = (
+    "sweep/test_sweep_command.py",
+    "inference/test_crash_points.py",
+    "test_cli.py",
+    "similar/test_similar_commands.py",
+    "export/test_export_command.py",
+    "export/test_graph.py",
+    "inference/test_tag_catalogue.py",
+    "sweep/test_sweep_run.py",
+)
+"""Files that take a minute or minutes: they go first, for whoever took one last would work at it alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; the others in their order."""
+    first = {TOP / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
 
 
 @pytest.fixture
