@@ -13,6 +13,7 @@ from fashionmt.calibrate.show import show_result
 from fashionmt.config import CalibrateConfig, PredictConfig, ThresholdConfig
 from fashionmt.decoding import Decoders
 from fashionmt.errors import UserError, nearest
+from fashionmt.inference.input_files import check_named
 from fashionmt.inference.job import open_reader
 from fashionmt.inference.run import chosen_bundle
 from fashionmt.inference.show import tell
@@ -25,6 +26,7 @@ def calibrate_bundle(config: PredictConfig) -> dict[str, Any]:
     """Write a bundle like `config.bundle`, whose confidences and thresholds are those of `config.catalogue`, into the
     new folder `config.output`; returns the summary. Raises `UserError`, with nothing written."""
     output = _new_folder(config)
+    check_named(config.catalogues(), config.images)
     folder = chosen_bundle(config)
     bundle = read_bundle(folder)
     targets = _targets(bundle, config.calibrate)

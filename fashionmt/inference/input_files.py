@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fashionmt.errors import UserError
+from fashionmt.inference.pictures import check_pictures
 
 STDIN = "-"
 
@@ -27,8 +28,9 @@ def input_files(catalogues: Sequence[str], stdin_format: str) -> dict[str, Path]
     return {str(path): path for path in paths}
 
 
-def check_named(catalogues: Sequence[str]) -> None:
+def check_named(catalogues: Sequence[str], images: str | None) -> None:
     """Raise `UserError` for a file that is not there: what can be known before a model is read, which takes seconds."""
+    check_pictures(images)
     for name in catalogues:
         if name != STDIN and not glob.has_magic(name) and not Path(name).exists():
             raise UserError(name, "no such catalogue", "Check the path")

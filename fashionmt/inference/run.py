@@ -42,7 +42,7 @@ def run_job(config: PredictConfig) -> tuple[Job, dict[str, Any]]:
     bundle = chosen_bundle(config)
     config = replace(config, bundle=str(bundle))
     if config.catalogue is not None:
-        check_named(config.catalogues())
+        check_named(config.catalogues(), config.images)
     maker = _maker(config.engine)
     job = open_job(config, read_bundle(bundle, build=config.runtime == "torch"), bundle_digest(bundle))
     show_begin(job, bundle)

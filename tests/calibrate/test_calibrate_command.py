@@ -167,6 +167,8 @@ def test_the_new_bundle_tags(config: PredictConfig, tmp_path: Path) -> None:
     [
         ({"catalogue": None}, "catalogue: needs one with labels"),
         ({"output": None}, "output: is where the new bundle goes"),
+        ({"catalogue": "nowhere.csv"}, "nowhere.csv: no such catalogue"),
+        ({"images": "nowhere"}, "images=nowhere: no such folder or file"),
         ({"runtime": "onnx"}, "runtime=onnx: the answers that are fitted to are torch's own"),
         (
             {"calibrate": CalibrateConfig(target_accuracy={"seasn": 0.9})},

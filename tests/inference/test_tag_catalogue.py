@@ -273,10 +273,12 @@ def test_the_standard_input_is_a_catalogue(
     assert tags_in(catalogue.output)[["id", "inputs"]].to_numpy().tolist() == [["007", "image"], ["1e5", "text"]]
 
 
-def test_a_catalogue_that_is_not_there_is_refused_before_the_bundle_is_read(
+def test_what_is_not_there_is_refused_before_the_bundle_is_read(
     catalogue: PredictConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "read_bundle", None)
+    with pytest.raises(UserError, match="images=elsewhere: no such folder or file"):
+        tag_catalogue(replace(catalogue, images="elsewhere"))
     catalogue.catalogue = [str(catalogue.catalogue), "nowhere.csv"]
     with pytest.raises(UserError, match=r"nowhere\.csv: no such catalogue"):
         tag_catalogue(catalogue)

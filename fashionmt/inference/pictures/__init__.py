@@ -2,7 +2,7 @@
 
 from fashionmt.inference.pictures.archives import TarPictures, ZipPictures
 from fashionmt.inference.pictures.folder import FolderPictures
-from fashionmt.inference.pictures.opening import RoutedPictures, open_pictures
+from fashionmt.inference.pictures.opening import RoutedPictures, check_pictures, open_pictures
 from fashionmt.inference.pictures.source import PictureLimits, PictureRefused, PictureSource
 from fashionmt.inference.pictures.store import FsspecPictures
 from fashionmt.inference.pictures.urls import UrlPictures
@@ -17,5 +17,6 @@ __all__ = [
     "TarPictures",
     "UrlPictures",
     "ZipPictures",
+    "check_pictures",
     "open_pictures",
 ]

@@ -25,14 +25,19 @@ def open_pictures(images: str | None, limits: PictureLimits) -> PictureSource | 
     return RoutedPictures(named, UrlPictures(limits) if limits.allow_urls else None)
 
 
+def check_pictures(images: str | None) -> None:
+    """Raise `UserError` for a folder or file that is not there."""
+    if images is not None and "://" not in images and not Path(images).exists():
+        raise UserError(f"images={images}", "no such folder or file", "Check the path")
+
+
 def _open(images: str, limits: PictureLimits) -> PictureSource:
     if "://" in images:
         return FsspecPictures(images, limits)
+    check_pictures(images)
     path = Path(images)
     if path.is_dir():
         return FolderPictures(path, limits)
-    if not path.exists():
-        raise UserError(f"images={images}", "no such folder or file", "Check the path")
     for suffix, archive in ARCHIVES.items():
         if path.name.lower().endswith(suffix):
             return archive(path, limits)
