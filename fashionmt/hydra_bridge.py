@@ -11,6 +11,7 @@ from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from fashionmt.config import PredictConfig, TrainConfig
 from fashionmt.errors import UserError
@@ -103,7 +104,12 @@ def from_yaml(path: Path) -> TrainConfig:
         kept = OmegaConf.load(path)
     except yaml.YAMLError as error:
         raise UserError(str(path), f"damaged ({str(error)[:100]})", "Restore it, or start a new run") from error
-    return to_dataclass(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), kept)), TrainConfig)
+    try:
+        merged = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(TrainConfig), kept))
+    except OmegaConfBaseException as error:
+        wrong = f"not this version's ({str(error).splitlines()[0][:LONGEST_REASON]})"
+        raise UserError(str(path), wrong, "Use the fashionmt that made it, or start a new run") from error
+    return to_dataclass(merged, TrainConfig)
 
 
 def build_loggers(nodes: dict[str, Any], run_folder: Path) -> list[Any]:

@@ -126,6 +126,14 @@ def test_a_kept_config_is_read_back_the_same(compose: Callable[..., TrainConfig]
     assert from_yaml(kept) == config
 
 
+@pytest.mark.parametrize(("line", "told"), [("gone: 1", "'gone'"), ("seed: many", "seed|many"), ("a: [", "damaged")])
+def test_a_kept_config_that_cannot_be_read_is_named(line: str, told: str, tmp_path: Path) -> None:
+    kept = tmp_path / "config.yaml"
+    kept.write_text(f"{line}\n")
+    with pytest.raises(UserError, match=rf"config\.yaml: .*({told}).* start a new run"):
+        from_yaml(kept)
+
+
 @pytest.mark.parametrize("target", ["os.system", "pytorch_lightning.Trainer", "builtins.eval", ""])
 def test_a_logger_of_a_foreign_target_is_refused(target: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not allowed"):

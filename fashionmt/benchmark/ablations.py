@@ -28,12 +28,12 @@ def ablation_tables(ablations: Sequence[Line], lines: Sequence[Line]) -> list[Ta
 def _table(reference: Line, ablations: Sequence[Line]) -> Table:
     names, main = attributes([reference]), reference.main_view
     short = [view for view in IN_SHORT if view in reference.views and view != main]
-    header = ["row", "choice", *compared_header(names, reference), *(f"{view}, mean" for view in short)]
+    figures = [*compared_header(names, reference), *(f"{view}, mean" for view in short)]
     return Table(
         f"Differences from {reference.name} ({reference.size}) under {main}, points",
-        [*header, "impossible, %", "training, s"],
+        ["row", "choice", "settings changed", *figures, "impossible, %", "training, s"],
         [_reference(reference, names, short), *(_ablation(line, reference, names, short) for line in ablations)],
-        names=2,
+        names=3,
     )
 
 
@@ -48,7 +48,7 @@ def _reference(line: Line, names: Sequence[str], short: Sequence[str]) -> list[s
         values = [figures["accuracy"]["value"] for figures in line.views[view]["attributes"].values()]
         known = [value for value in values if value is not None]
         cells.append(percent(sum(known) / len(known) if known else None))
-    return [line.name, line.label, *cells, *_own(line)]
+    return [line.name, line.label, NONE, *cells, *_own(line)]
 
 
 def _ablation(line: Line, reference: Line, names: Sequence[str], short: Sequence[str]) -> list[str]:
@@ -60,7 +60,10 @@ def _ablation(line: Line, reference: Line, names: Sequence[str], short: Sequence
         *(difference_cell(found[view]["mean"]) if view in found else NONE for view in short),
     ]
     label = line.label if line.size == reference.size else f"{line.label}, {line.size}"
-    return [line.name, label, *cells, *_own(line)]
+    # Found in what both were made with, not said by the row: an older reference may differ in more than the choice.
+    changed = line.changed(reference)
+    settings = "not known" if changed is None else ", ".join(changed) or NONE
+    return [line.name, label, settings, *cells, *_own(line)]
 
 
 def _own(line: Line) -> list[str]:

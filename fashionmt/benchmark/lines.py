@@ -12,6 +12,10 @@ from fashionmt.benchmark.compare import all_differences, comparable
 from fashionmt.benchmark.folder import FORMAT, RowFolder, read_results
 from fashionmt.benchmark.kept import digest, kept
 from fashionmt.benchmark.metrics import Answers, score_view
+from fashionmt.benchmark.recipe import differences
+from fashionmt.config import TrainConfig
+from fashionmt.errors import UserError
+from fashionmt.hydra_bridge import from_yaml
 
 Result = Mapping[str, Any]
 """What a row's `benchmark.json` holds."""
@@ -42,6 +46,14 @@ class Row:
     def answers(self) -> pd.DataFrame:
         """All views."""
         return pd.read_parquet(self.folder.predictions)
+
+    @cached_property
+    def config(self) -> TrainConfig | None:
+        """What it was made with; None where that is gone, or of a version whose settings are no more."""
+        try:
+            return from_yaml(self.folder.run.config)
+        except (OSError, UserError):
+            return None
 
 
 @dataclass(frozen=True)
@@ -104,6 +116,11 @@ class Line:
         """What tells it from the same system at another size, on any split, in words."""
         limit = self.first["size"]["limit_items"]
         return [*([] if limit is None else [f"{limit} items"]), *self.epochs]
+
+    def changed(self, other: "Line") -> list[str] | None:
+        """The settings in which it is not what `other` is, by their dotted keys; None where either's are not known."""
+        ours, theirs = self.rows[0].config, other.rows[0].config
+        return None if ours is None or theirs is None else differences(theirs, ours)
 
     def fits(self, other: "Line") -> bool:
         """Whether both answered the items of one catalogue, size and split, and their answers are there."""

@@ -6,6 +6,7 @@ import re
 import runpy
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from made_up import CLASSES, ITEMS, SURE, WriteRow
 from fashionmt.benchmark.cells import difference
 from fashionmt.benchmark.page import LEFT, WIDE
 from fashionmt.benchmark.table import write_tables
+from fashionmt.config import TrainConfig
+from fashionmt.hydra_bridge import to_yaml
 
 NASTY = '<script>alert("1")</script> | & $x_1$'
 
@@ -289,21 +292,47 @@ def test_ablations_stand_apart_as_differences_from_their_reference(write_row: Wr
     markdown = rendered(tmp_path)
     title = "Differences from ablation_full (700 rows, 3 epochs) under both, points"
     header, reference, row = table(markdown, f"Ablations: {FAMILY}", title)
-    assert header[:6] == ["row", "choice", *CLASSES, "all right", "colour, none named"]
-    assert header[6:] == ["struck, mean", "picture, mean", "impossible, %", "training, s"]
-    assert reference[:2] == ["ablation_full", "full recipe"]
-    assert number(reference[2]) == pytest.approx(100 * share_right(full, "colour", "both"), abs=0.05)
-    assert row[:2] == ["ablation_less", "less of it, seed 1"]
-    for name, cell in zip(CLASSES, row[2:], strict=False):
+    assert header[:7] == ["row", "choice", "settings changed", *CLASSES, "all right", "colour, none named"]
+    assert header[7:] == ["struck, mean", "picture, mean", "impossible, %", "training, s"]
+    assert reference[:3] == ["ablation_full", "full recipe", "-"]
+    assert number(reference[3]) == pytest.approx(100 * share_right(full, "colour", "both"), abs=0.05)
+    assert row[:3] == ["ablation_less", "less of it, seed 1", "not known"]
+    for name, cell in zip(CLASSES, row[3:], strict=False):
         expected = share_right(less, name, "both") - share_right(full, name, "both")
         assert number(cell) == pytest.approx(100 * expected, abs=0.05)
-    for view, place in {"struck": 6, "picture": 7}.items():
+    for view, place in {"struck": 7, "picture": 8}.items():
         means = [np.mean([share_right(folder, name, view) for name in CLASSES]) for folder in (less, full)]
         assert number(row[place]) == pytest.approx(100 * (means[0] - means[1]), abs=0.05)
         assert number(reference[place]) == pytest.approx(100 * means[1], abs=0.05)
     assert "not finished on the same items: ablation_lost, ablation_odd." in markdown
     systems = {row[1] for row in table(markdown, FAMILY, "Accuracy, %")[1:]}
     assert systems == {"full recipe"}
+
+
+def test_what_an_ablation_changed_is_read_from_what_both_were_made_with(
+    write_row: WriteRow, compose: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    made_with = {
+        "ablation_full": (),
+        "ablation_plain": ("loss.label_smoothing=0.5", "trainer.accelerator=auto"),
+        "ablation_of_old": ("loss.label_smoothing=0.5", "optim.batch_size=32"),
+        "ablation_same": ("benchmark.system=other",),
+        "ablation_unread": (),
+    }
+    for name, overrides in made_with.items():
+        folder = write_row(name, ("both",), reference=None if name == "ablation_full" else "ablation_full")
+        (folder / "config.yaml").write_text(to_yaml(compose(*overrides)))
+    with (tmp_path / "ablation_unread/config.yaml").open("a") as file:
+        file.write("a_setting_that_is_no_more: 1\n")
+    title = "Differences from ablation_full (700 rows, 3 epochs) under both, points"
+    changed = {row[0]: row[2] for row in table(rendered(tmp_path), f"Ablations: {FAMILY}", title)[1:]}
+    assert changed == {
+        "ablation_full": "-",
+        "ablation_plain": "loss.label_smoothing",
+        "ablation_of_old": "loss.label_smoothing, optim.batch_size",
+        "ablation_same": "-",
+        "ablation_unread": "not known",
+    }
 
 
 def test_thresholds_are_shown_with_what_they_keep_of_their_promise(write_row: WriteRow, tmp_path: Path) -> None:
