@@ -22,7 +22,7 @@ from fashionmt.data.tabular import TabularArrays, TabularEncoder
 from fashionmt.data.titles import EncodedTitles
 from fashionmt.data.tokens import TokenArrays
 from fashionmt.model import Tagger, TwoTowers, build_tagger, build_two_towers, save_towers
-from fashionmt.model.tagger import NO_COLUMNS, TabularSizes
+from fashionmt.model.tabular_tower import NO_COLUMNS, TabularSizes
 
 CLASSES = {"colour": 4, "season": 3}
 SIDE = 32

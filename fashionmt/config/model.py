@@ -116,6 +116,8 @@ class WidePathConfig:
     blend: bool = False
     """Whether a linear SVM of the same n-grams, fitted by itself, is added after training, in shares chosen on
     validation."""
+    columns: bool = False
+    """Whether that SVM also reads the other columns of the catalogue (`data.numeric`, `data.categorical`)."""
     silent_titles: bool = False
     """Whether, where a title names no class of an attribute, the towers, this path and what the picture says alone
     count in shares of their own, chosen after training on validation. Of a model of both."""

@@ -5,6 +5,9 @@ from torch import Tensor, nn
 
 from fashionmt.batch import Batch
 
+TabularSizes = tuple[int, tuple[int, ...]]
+"""P, pieces of all numeric columns; how many indices each of the K categorical ones has."""
+NO_COLUMNS: TabularSizes = (0, ())
 SIZE = 64
 """Features: a handful of columns beside towers of 128 and 512."""
 EMBEDDING = 16

@@ -14,13 +14,9 @@ from fashionmt.model.fusion import build_fusion, check_fusion
 from fashionmt.model.image_tower import ImageTower, check_image_tower
 from fashionmt.model.modalities import MissingEmbeddings, Present, drop_modalities, drop_tabular, views
 from fashionmt.model.silent_titles import SilentTitles
-from fashionmt.model.tabular_tower import TabularTower
+from fashionmt.model.tabular_tower import NO_COLUMNS, TabularSizes, TabularTower
 from fashionmt.model.text_tower import TextTower, build_text_tower, rebuild_text_tower
 from fashionmt.model.wide_path import WidePath
-
-TabularSizes = tuple[int, tuple[int, ...]]
-"""Pieces of all numeric columns; indices of each categorical one."""
-NO_COLUMNS: TabularSizes = (0, ())
 
 
 class Tagger(nn.Module):
@@ -33,21 +29,21 @@ class Tagger(nn.Module):
         image: ImageTower | ClipTower | None,
         text: TextTower | ClipTower | None,
         ngrams: int = 0,
-        tabular: TabularTower | None = None,
+        tabular: TabularSizes = NO_COLUMNS,
     ) -> None:
-        """`classes`: attribute -> number of its learned classes. `ngrams`: how many ids of them there are.
-        `build_tagger` makes the towers."""
+        """`classes`: attribute -> number of its learned classes. `ngrams`: how many ids of them there are. `tabular`:
+        sizes of the other columns. `build_tagger` makes the other towers."""
         super().__init__()
         self.config = config
         self.image = image
         self.text = text
-        self.tabular = tabular
-        towers = {"image": image, "text": text, "tabular": tabular}
+        self.tabular = TabularTower(*tabular) if tabular != NO_COLUMNS else None
+        towers = {"image": image, "text": text, "tabular": self.tabular}
         sizes = {name: tower.size for name, tower in towers.items() if tower is not None}
         self.missing = MissingEmbeddings(sizes)
         self.fusion = build_fusion(sizes, config.fusion)
         self.heads = self.fusion.build_heads(classes)
-        self.wide = WidePath(config.wide, ngrams, classes) if config.wide is not None else None
+        self.wide = WidePath(config.wide, ngrams, classes, tabular) if config.wide is not None else None
         told = config.wide is not None and config.wide.silent_titles and image is not None and text is not None
         self.silent_titles = SilentTitles(ngrams, classes) if told else None
 
@@ -112,7 +108,7 @@ class Tagger(nn.Module):
         if self.silent_titles is None or self.wide is None:
             return [whole, *alone]
         silent = self.silent_titles.silent(batch.ngram_ids, batch.has_image & batch.has_title)
-        wide = self.wide(batch.ngram_ids, batch.ngram_weights)
+        wide = _read_wide(self.wide, batch, shown[0])
         logits = self.silent_titles(whole.logits, wide, alone[0].logits, silent)
         return [TaggerOutput(logits, whole.embedding), *alone]
 
@@ -131,7 +127,7 @@ class Tagger(nn.Module):
         fused = self.fusion(self.missing(features, present), present)
         logits = self.heads(fused)
         if self.wide is not None:
-            wide = self.wide(batch.ngram_ids, batch.ngram_weights * present["text"].unsqueeze(1))
+            wide = _read_wide(self.wide, batch, present)
             added = wide if teach_wide else {name: value.detach() for name, value in wide.items()}
             logits = {name: self.wide.beside(name, value) + added[name] for name, value in logits.items()}
         return TaggerOutput(logits, fused.embedding)
@@ -150,6 +146,18 @@ class Tagger(nn.Module):
 def _read_titles(tower: TextTower | ClipTower, batch: Batch) -> Tensor:
     features: Tensor = tower(batch, batch.frozen.get("text")) if isinstance(tower, ClipTower) else tower(batch)
     return features
+
+
+def _read_wide(path: WidePath, batch: Batch, present: Present) -> dict[str, Tensor]:
+    """What the wide path says of items that are read as `present` says."""
+    numbers, categories = batch.numbers, batch.categories
+    if path.columns is not None:
+        there = present["tabular"].unsqueeze(1)
+        numbers, categories = numbers * there, categories * there
+    logits: dict[str, Tensor] = path(
+        batch.ngram_ids, batch.ngram_weights * present["text"].unsqueeze(1), numbers, categories
+    )
+    return logits
 
 
 def check_model(config: ModelConfig) -> None:
@@ -178,7 +186,7 @@ def build_tagger(
     else:
         image = ImageTower(config.image) if config.image is not None else None
         text = build_text_tower(config.text, tokens, ngrams) if config.text is not None else None
-    return Tagger(config, classes, image, text, ngrams, _tabular_tower(tabular))
+    return Tagger(config, classes, image, text, ngrams, tabular)
 
 
 def rebuild_tagger(
@@ -199,8 +207,4 @@ def rebuild_tagger(
         image = ImageTower(config.image, load_weights=False) if config.image is not None else None
         if config.text is not None and encoder is not None:
             text = rebuild_text_tower(config.text, encoder, ngrams)
-    return Tagger(config, classes, image, text, ngrams, _tabular_tower(tabular))
-
-
-def _tabular_tower(sizes: TabularSizes) -> TabularTower | None:
-    return TabularTower(*sizes) if sizes != NO_COLUMNS else None
+    return Tagger(config, classes, image, text, ngrams, tabular)

@@ -101,7 +101,7 @@ def _read(
     wide: dict[str, list[Tensor]] = {name: [] for name in module.names}
     silent = []
     for batch in (one.to(module.shares.device) for one in evaluation_loader(dataset, batch_size)):
-        for name, value in path(batch.ngram_ids, batch.ngram_weights).items():
+        for name, value in path(batch.ngram_ids, batch.ngram_weights, batch.numbers, batch.categories).items():
             wide[name].append(value.float().cpu())
         silent.append(module.silent(batch.ngram_ids, batch.has_image & batch.has_title).cpu())
     return {name: torch.cat(parts) for name, parts in wide.items()}, torch.cat(silent)

@@ -11,7 +11,7 @@ from fashionmt.batch import Batch, TaggerOutput
 from fashionmt.config import ImageTowerConfig, ModelConfig, TextTowerConfig, WidePathConfig
 from fashionmt.errors import UserError
 from fashionmt.model import Tagger
-from fashionmt.model.tagger import NO_COLUMNS
+from fashionmt.model.tabular_tower import NO_COLUMNS
 
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")

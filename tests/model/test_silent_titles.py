@@ -44,7 +44,10 @@ def test_the_parts_have_their_shares_where_no_class_is_named(tagger: Tagger) -> 
     batch.has_title[4] = False
     hidden = replace(batch, has_title=torch.zeros(6, dtype=torch.bool))
     found, alone = tagger(batch), tagger(hidden).logits
-    share, wide = tagger.silent_titles, tagger.wide(batch.ngram_ids, batch.ngram_weights)
+    share, wide = (
+        tagger.silent_titles,
+        tagger.wide(batch.ngram_ids, batch.ngram_weights, batch.numbers, batch.categories),
+    )
     tagger.silent_titles = None
     together = tagger(batch)
     assert torch.equal(found.embedding, together.embedding)

@@ -91,7 +91,7 @@ def test_the_shares_are_the_likeliest_of_silent_and_of_struck_titles(
     parts = []
     for dataset in (data.dataset("validation"), struck):
         batch = dataset[np.arange(len(rows))]
-        wide = tagger.wide(batch.ngram_ids, batch.ngram_weights)["colour"].detach()
+        wide = tagger.wide(batch.ngram_ids, batch.ngram_weights, batch.numbers, batch.categories)["colour"].detach()
         alone = answers(tagger, data.retitled(rows, [None] * len(rows)))["colour"]
         parts.append(torch.stack([answers(tagger, dataset)["colour"] - wide, wide, alone]))
     has_both = np.array([data.raw_titles[row] is not None for row in rows]) & (data.items.pictures.row[rows] >= 0)
