@@ -10,7 +10,7 @@ from torch import Tensor, from_numpy
 from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch
 from fashionmt.bundle import Bundle
-from fashionmt.data.splits import families
+from fashionmt.data.splits import crowded_pictures, families
 from fashionmt.errors import TooManyBadError, UserError
 from fashionmt.inference.catalogue_items import ItemReader, ReadItem
 from fashionmt.inference.items import Item
@@ -36,6 +36,8 @@ class Labelled:
     """Of these, in which the tagger finds nothing to read."""
     unlabelled: int
     """Of the others, those without any label."""
+    crowded: int = 0
+    """Of the items, those whose picture makes no family (`crowded_pictures`)."""
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -78,6 +80,7 @@ def read_labelled(reader: ItemReader, bundle: Bundle, batch_size: int, max_bad_f
         reading.rows,
         reading.unread,
         reading.unlabelled,
+        sum(crowded_pictures(reading.titles, reading.digests).values()),
     )
 
 

@@ -19,7 +19,7 @@ from fashionmt.data.label_words import label_words, strike
 from fashionmt.data.labels import learn_label_spaces
 from fashionmt.data.picture_cache import NO_ROW, PictureCache, open_pictures
 from fashionmt.data.rows import Rows
-from fashionmt.data.splits import Split, blocks, families, make_split
+from fashionmt.data.splits import MOST_TITLES, Split, blocks, crowded_pictures, families, make_split
 from fashionmt.data.stored_catalogue import StoredCatalogue, read_catalogue
 from fashionmt.data.tabular import TabularArrays, TabularEncoder
 from fashionmt.data.titles import EncodedTitles, TitleEncoder
@@ -111,6 +111,7 @@ def prepare_data(
     catalogue, pictures = _with_pictures(catalogue, preprocess, cache, findings)
     if limit_items is not None:
         catalogue, pictures = _subset(catalogue, pictures, cache, limit_items)
+    _report_crowded(catalogue, pictures, findings)
     split = make_split(catalogue.ids, catalogue.titles, pictures.digests, catalogue.times, config.split)
     split = _readable(split, catalogue, pictures, modalities, findings)
     spaces, labels = learn_label_spaces(catalogue.labels(), split.train, config.min_count, config.rare, findings)
@@ -156,6 +157,14 @@ def _subset(
     family = families(ids, catalogue.titles, pictures.digests)
     order = sorted(range(len(ids)), key=lambda i: (hashlib.sha256(str(family[i]).encode()).digest(), ids[i]))
     return _taken(catalogue, pictures, np.sort(order[:limit]), cache)
+
+
+def _report_crowded(catalogue: StoredCatalogue, pictures: PictureCache, findings: Findings) -> None:
+    """Add to the findings the pictures that make no family, each by the first file that holds it."""
+    crowded, what = crowded_pictures(catalogue.titles, pictures.digests), f"pictures of more than {MOST_TITLES} titles"
+    for path, digest in zip(catalogue.pictures, pictures.digests, strict=True):
+        if path is not None and digest is not None and (count := crowded.pop(digest, 0)):
+            findings.add(what, "no family made of their items", f"{path.name} of {count} items")
 
 
 def _taken(

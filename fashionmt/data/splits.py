@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from sklearn.model_selection import GroupShuffleSplit
 from fashionmt.config import SplitConfig
 from fashionmt.data.rows import Rows
 from fashionmt.errors import UserError
+
+MOST_TITLES = 20
+"""A picture that items of more titles show is no item's own ("no picture yet", a brand's mark) and links none of them:
+one such would put half a catalogue into one part. In the public catalogue no picture has more than 3 titles."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,13 @@ def normalised_title(title: str) -> str:
 
 
 def families(ids: Sequence[str], titles: Sequence[str | None], digests: Sequence[str | None]) -> npt.NDArray[np.str_]:
-    """Each row's family, named by its smallest id, shape (rows,): rows linked by title or picture, transitively."""
+    """Each row's family, named by its smallest id, shape (rows,): rows linked by title or picture, transitively; a
+    picture among `crowded_pictures` links none."""
     count = len(ids)
     linked, nodes = [], count  # a node a row, then one a title and one a picture
-    for texts in ((title and normalised_title(title) for title in titles), digests):
+    crowded = crowded_pictures(titles, digests)
+    own = (None if digest in crowded else digest for digest in digests)
+    for texts in ((title and normalised_title(title) for title in titles), own):
         codes, known = pd.factorize(np.array([text or None for text in texts], dtype=object))  # -1 of None
         linked.append(np.where(codes < 0, np.arange(count), codes + nodes))
         nodes += len(known)
@@ -84,6 +92,16 @@ def families(ids: Sequence[str], titles: Sequence[str | None], digests: Sequence
     graph = coo_array((np.ones(len(row), np.bool_), (row, node)), shape=(nodes, nodes))
     component = connected_components(graph, directed=False)[1][:count]
     return _named_by_smallest_id(component, ids)
+
+
+def crowded_pictures(titles: Sequence[str | None], digests: Sequence[str | None]) -> dict[str, int]:
+    """The pictures that more than `MOST_TITLES` differently titled rows show: digest -> rows."""
+    rows = Counter(digest for digest in digests if digest is not None)
+    shown: dict[str, set[str]] = {digest: set() for digest, count in rows.items() if count > MOST_TITLES}
+    for title, digest in zip(titles, digests, strict=True):
+        if title and digest is not None and digest in shown:
+            shown[digest].add(normalised_title(title))
+    return {digest: rows[digest] for digest, different in shown.items() if len(different) > MOST_TITLES}
 
 
 def _named_by_smallest_id(group: npt.NDArray[np.int64], ids: Sequence[str]) -> npt.NDArray[np.str_]:

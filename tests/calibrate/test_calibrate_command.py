@@ -203,3 +203,18 @@ def test_items_of_too_few_families_are_refused(
     config.catalogue = written(tmp_path / "same.csv", same)
     with pytest.raises(UserError, match="of 2 families, and there are to be 3 folds"):
         calibrate_bundle(config)
+
+
+def test_one_picture_of_many_titles_makes_no_family_and_is_told(
+    config: PredictConfig, rows: list[dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    some = (Path(str(config.images)) / f"{rows[0]['id']}.jpg").read_bytes()
+    own = [{**row, "id": f"x{i}", "productDisplayName": f"Item {i}"} for i, row in enumerate(rows[:150])]
+    for row in own:
+        (tmp_path / f"photos/{row['id']}.jpg").write_bytes(some)
+    config.catalogue, config.images = written(tmp_path / "own.csv", own), str(tmp_path / "photos")
+    calibrate_bundle(config)
+    told = capsys.readouterr().err
+    assert "labels are of 150 families" in told
+    assert "150 of them show a picture of more than 20 titles, which makes no family" in told

@@ -13,7 +13,7 @@ from fashionmt.data.ngrams import NgramVocabulary
 from fashionmt.data.picture_cache import NO_ROW
 from fashionmt.data.prepare import PreparedData, prepare_data
 from fashionmt.data.preprocess import decode_picture
-from fashionmt.data.splits import families
+from fashionmt.data.splits import MOST_TITLES, families
 from fashionmt.data.titles import TitleEncoder
 from fashionmt.data.tokens import learn_tokenizer
 from fashionmt.errors import UserError
@@ -276,6 +276,15 @@ def test_no_family_crosses_the_parts(shop: Any, prepare: Prepare) -> None:
     assert len({part_of[row] for row in (3, 11, 20, 33, 5, 38)}) == 1
     titles = [row["title"] for row in shop.rows]
     assert len(set(families(data.ids, titles, data.items.pictures.digests))) == 35
+
+
+def test_a_picture_of_too_many_titles_makes_no_family_and_is_named(shop: Any, prepare: Prepare) -> None:
+    for i in range(5, 5 + MOST_TITLES + 1):
+        shop.pictures[f"i{i}"] = shop.pictures["i5"]
+    data = prepare(shop.write())
+    assert len(set(data.families)) == 40
+    pictures = f"pictures of more than {MOST_TITLES} titles"
+    assert found(data) == {(pictures, "no family made of their items"): (1, [f"i5.png of {MOST_TITLES + 1} items"])}
 
 
 # The fingerprint

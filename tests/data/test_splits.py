@@ -12,7 +12,16 @@ import pytest
 
 from fashionmt.config import AttributeConfig, ColumnsConfig, DataConfig, SplitConfig
 from fashionmt.data.catalogue import CatalogueFiles
-from fashionmt.data.splits import Split, blocks, families, make_split, newest, normalised_title
+from fashionmt.data.splits import (
+    MOST_TITLES,
+    Split,
+    blocks,
+    crowded_pictures,
+    families,
+    make_split,
+    newest,
+    normalised_title,
+)
 from fashionmt.data.stored_catalogue import read_catalogue
 from fashionmt.errors import UserError
 
@@ -91,6 +100,30 @@ def test_empty_titles_and_absent_pictures_link_nothing(empty: str | None) -> Non
 
 def test_a_title_and_a_digest_of_one_text_link_nothing() -> None:
     assert len(set(families(["0", "1"], ["abc", None], [None, "abc"]))) == 2
+
+
+@pytest.mark.parametrize("untitled", [0, 3])
+def test_a_picture_of_too_many_titles_links_no_items(untitled: int) -> None:
+    """Items without a title neither count nor link; one title written in two ways is one."""
+    for different, linked in ((MOST_TITLES, True), (MOST_TITLES + 1, False)):
+        titles = [*(f"own {i}" for i in range(different)), "OWN-0", *[None] * untitled]
+        digests = ["none yet"] * len(titles)
+        found = families([f"{i:03}" for i in range(len(titles))], titles, digests)
+        assert len(set(found)) == (1 if linked else different + untitled)
+        assert found[0] == found[different]
+        assert crowded_pictures(titles, digests) == ({} if linked else {"none yet": len(titles)})
+
+
+def test_one_picture_of_many_items_keeps_the_shares() -> None:
+    count = 1000
+    ids, titles = [f"{i}" for i in range(count)], [f"own {i}" for i in range(count)]
+    digests = ["none yet" if i < 400 else f"{i}" for i in range(count)]
+    split = make_split(ids, titles, digests, [None] * count, SplitConfig())
+    assert [len(rows) for rows in split.parts().values()] == [560, 140, 300]
+
+
+def test_items_without_titles_stay_linked_by_their_picture() -> None:
+    assert len(set(families([f"{i}" for i in range(50)], [None] * 50, ["x"] * 50))) == 1
 
 
 @pytest.mark.parametrize(
