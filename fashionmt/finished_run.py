@@ -36,7 +36,8 @@ class FinishedRun:
 def read_run(root: Path, catalogue: str | None = None, images: str | None = None) -> FinishedRun:
     """The run in the folder `root`. `catalogue`, `images`: where its files lie now, if elsewhere than then.
 
-    Raises `UserError`, also where the catalogue is not what the run saw: its test rows might have been trained on.
+    Raises `UserError`, also where the catalogue or its split is not what the run saw: its test rows might have been
+    trained on.
     """
     folder = RunFolder(root)
     if not folder.config.is_file() or not folder.bundle.is_dir():
@@ -52,4 +53,7 @@ def read_run(root: Path, catalogue: str | None = None, images: str | None = None
     if json.loads(folder.data_report.read_text(encoding="utf-8"))["fingerprint"] != data.fingerprint:
         repair = "Restore it, or name the catalogue and the pictures that it was trained on"
         raise UserError(str(root), "the catalogue has changed since this run", repair)
+    if not data.split.is_kept(folder.split, data.ids):
+        wrong = "another version of fashionmt dealt its rows, and this one splits them otherwise"
+        raise UserError(str(root), wrong, "Use that version, or train again")
     return FinishedRun(folder, config, data, bundle)

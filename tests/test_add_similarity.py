@@ -99,6 +99,14 @@ def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
         read_run(tmp_path)
 
 
+def test_rows_that_were_split_otherwise_are_refused(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    split = tmp_path / "run/split.csv"
+    split.write_text(split.read_text().replace(",test", ",train", 1))
+    with pytest.raises(UserError, match="this one splits them otherwise"):
+        read_run(tmp_path / "run")
+
+
 def test_a_catalogue_that_has_changed_is_refused(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path / "run")
     report = json.loads((tmp_path / "run/data_report.json").read_text())

@@ -37,10 +37,17 @@ class Split:
 
     def save(self, path: Path, ids: Sequence[str]) -> None:
         """Write `id,split`, in catalogue order."""
+        path.write_bytes(self._written(ids))
+
+    def is_kept(self, path: Path, ids: Sequence[str]) -> bool:
+        """Whether what `save` wrote to `path` is this split; true where nothing is there."""
+        return not path.is_file() or path.read_bytes() == self._written(ids)
+
+    def _written(self, ids: Sequence[str]) -> bytes:
         part = np.empty(len(ids), dtype=object)
         for name, rows in self.parts().items():
             part[rows] = name
-        pd.DataFrame({"id": ids, "split": part}).to_csv(path, index=False)
+        return pd.DataFrame({"id": ids, "split": part}).to_csv(index=False).encode()
 
 
 def make_split(

@@ -67,12 +67,15 @@ def report_taxonomy(config: DataConfig, data: PreparedData) -> None:
 
 
 def keep_data_report(data: PreparedData, folder: RunFolder, resume: bool) -> None:
-    """Write the split and the report; a resumed run must have seen the same data."""
+    """Write the split and the report; a resumed run must have seen the same data, split alike."""
     if resume and folder.data_report.is_file():
         before = json.loads(folder.data_report.read_text())["fingerprint"]
         if before != data.fingerprint:
             wrong = "the catalogue has changed since this run began"
             raise UserError(f"resume={folder.root}", wrong, "Restore it, or start a new run")
+        if not data.split.is_kept(folder.split, data.ids):
+            wrong = "another version of fashionmt dealt the rows, and this one splits them otherwise"
+            raise UserError(f"resume={folder.root}", wrong, "Go on with that version, or start a new run")
         return
     data.split.save(folder.split, data.ids)
     parts = {name: len(rows) for name, rows in data.split.parts().items()}

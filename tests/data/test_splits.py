@@ -213,7 +213,11 @@ def test_parts_have_the_shares_asked_for(kind: str, test_fraction: float, valida
 
 def test_the_split_file_names_every_item_in_order(tmp_path: Path) -> None:
     split = Split(np.array([1, 4]), np.array([0]), np.array([2, 3]))
-    split.save(tmp_path / "split.csv", ["007", "a,b", "NA", " x ", 'q"'])
+    ids = ["007", "a,b", "NA", " x ", 'q"']
+    assert split.is_kept(tmp_path / "split.csv", ids)
+    split.save(tmp_path / "split.csv", ids)
+    assert split.is_kept(tmp_path / "split.csv", ids)
+    assert not Split(np.array([1]), np.array([0, 4]), np.array([2, 3])).is_kept(tmp_path / "split.csv", ids)
     with (tmp_path / "split.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.reader(file)) == [
             ["id", "split"], ["007", "validation"], ["a,b", "train"], ["NA", "test"], [" x ", "test"], ['q"', "train"],

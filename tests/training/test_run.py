@@ -103,13 +103,17 @@ def test_a_run_killed_by_the_system_in_mid_epoch_resumes_to_the_unbroken_runs_me
     assert a == b
 
 
-def test_a_resumed_run_refuses_a_changed_catalogue(small: TrainConfig, tmp_path: Path) -> None:
+def test_a_resumed_run_refuses_a_changed_catalogue_and_another_split(small: TrainConfig, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     run(small, folder.root)
     folder.metrics.unlink()
     report = json.loads(folder.data_report.read_text())
     folder.data_report.write_text(json.dumps(report | {"fingerprint": "other"}))
     with pytest.raises(UserError, match="the catalogue has changed"):
+        run(small, folder.root, resume=True)
+    folder.data_report.write_text(json.dumps(report))
+    folder.split.write_text(folder.split.read_text().replace(",test", ",train", 1))
+    with pytest.raises(UserError, match="this one splits them otherwise"):
         run(small, folder.root, resume=True)
 
 
