@@ -22,7 +22,9 @@ class ColumnsConfig:
     picture: str | None = None
     """A column of file names below the picture folder; null takes `picture_pattern` instead."""
     time: str | None = None
-    """A column that orders the items in time, for `split=time`."""
+    """A column that orders the items in time, for `data.split.kind=time`: numbers, or ISO dates."""
+    missing_times: list[str] = field(default_factory=lambda: [""])
+    """Texts in it that mean "not known"; such items are old."""
 
 
 @dataclass

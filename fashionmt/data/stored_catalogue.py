@@ -141,5 +141,16 @@ def _labelled(row: TableRow, item: CatalogueRow, config: DataConfig, findings: F
         labels[name] = None if text in attribute.missing else text
         if labels[name] is None:
             findings.add(f"{name} labels that read {text!r}", "kept, masked in the loss", item.id)
-    time = row.values[config.columns.time] if config.columns.time is not None else None
-    return replace(item, labels=labels, time=time or None)
+    return replace(item, labels=labels, time=_time(row, item, config, findings))
+
+
+def _time(row: TableRow, item: CatalogueRow, config: DataConfig, findings: Findings) -> str | None:
+    columns = config.columns
+    if columns.time is None:
+        return None
+    time = row.values[columns.time].strip()
+    if time and time not in columns.missing_times:
+        return time
+    if config.split.kind == "time":
+        findings.add(f"times that read {time!r}", "kept, older than all others in the split", item.id)
+    return None

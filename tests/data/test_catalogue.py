@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fashionmt.config import AttributeConfig, ColumnsConfig, DataConfig
+from fashionmt.config import AttributeConfig, ColumnsConfig, DataConfig, SplitConfig
 from fashionmt.data.catalogue import CatalogueFiles, CatalogueReader, CatalogueRow, ColumnMap
 from fashionmt.data.findings import Findings
 from fashionmt.data.stored_catalogue import read_catalogue
@@ -151,6 +151,16 @@ def test_a_time_is_a_text_and_the_empty_one_is_none(write_csv: Write) -> None:
     path = write_csv([{"id": f"{i}", "title": "a", "kind": "b", "year": y} for i, y in enumerate(["2012", ""])])
     assert [row.time for row in read(path, columns=ColumnsConfig(time="year"))[0]] == ["2012", None]
     assert [row.time for row in read(path)[0]] == [None, None]
+
+
+def test_times_that_mean_not_known_are_none_and_told_where_the_split_reads_them(write_csv: Write) -> None:
+    texts = ["2012", " 2013 ", "NA", " NULL ", "", " "]
+    path = write_csv([{"id": str(i), "title": "a", "kind": "b", "year": text} for i, text in enumerate(texts)])
+    columns = ColumnsConfig(time="year", missing_times=["NA", "NULL"])
+    rows, findings = read(path, columns=columns, split=SplitConfig(kind="time"))
+    assert [row.time for row in rows] == ["2012", "2013", None, None, None, None]
+    assert tally(findings) == {"times that read 'NA'": 1, "times that read 'NULL'": 1, "times that read ''": 2}
+    assert tally(read(path, columns=columns)[1]) == {}
 
 
 def test_a_catalogue_may_have_no_titles_and_no_pictures(write_csv: Write) -> None:
