@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -201,7 +201,7 @@ def _readable(
                 f"no item has what a model that reads {' and '.join(modalities)} needs",
                 "Check data.images and data.columns.title, or use another model",
             )
-    return Split(**parts)
+    return replace(split, **parts)
 
 
 def _encode(

@@ -4,7 +4,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,8 @@ class Split:
     train: Rows
     validation: Rows
     test: Rows
+    test_since: str | None = None
+    """The oldest time of the test, where times decide."""
 
     def parts(self) -> dict[str, Rows]:
         """Name -> rows."""
@@ -62,17 +66,18 @@ def make_split(
     `family`: items with the same normalised title or the same picture bytes never cross. `block`: `block_size`
     neighbouring ids stay together. `time`: the newest rows are the test, whole time values at once. `random`: rows
     one by one, which leaks where items repeat. Validation is a share of what is not test, dealt by family in `time`
-    and as the test is otherwise. Raises `UserError` where a part would be empty.
+    and as the test is otherwise. Raises `UserError` where a part would be empty, or a time is no number or ISO date.
     """
+    since = None
     if config.kind == "time":
-        test = newest(times, config.test_fraction)
+        test, since = newest(ids, times, config.test_fraction)
         groups = families(ids, titles, digests)
     else:
         groups = _groups(ids, titles, digests, config)
         test = _share(groups, config.test_fraction, config.seed)
     rest = np.setdiff1d(np.arange(len(ids)), test)
     validation = rest[_share(groups[rest], config.validation_fraction, config.seed)]
-    split = Split(np.setdiff1d(rest, validation), validation, test)
+    split = Split(np.setdiff1d(rest, validation), validation, test, since)
     for name, rows in split.parts().items():
         if len(rows) == 0:
             raise UserError(f"split {config.kind}", f"no rows are left for {name}", "Give it more items or families")
@@ -143,15 +148,47 @@ def _value(text: str) -> float:
     return math.inf if math.isnan(value) else value
 
 
-def newest(times: Sequence[str | None], fraction: float) -> Rows:
-    """Rows later than a cut, whole time values at once, nearest to `fraction` of all; rows without a time are old."""
-    known = sorted({time for time in times if time is not None}, key=lambda time: (_value(time), time))
-    if len(known) < 2:
-        raise UserError("split time", f"{len(known)} different times", "Set data.columns.time to a column of times")
-    rank = pd.Series(list(times)).map({time: i for i, time in enumerate(known)}).fillna(-1).to_numpy()
-    shares = [float(np.mean(rank >= first)) for first in range(1, len(known))]
-    first = 1 + int(np.argmin([abs(share - fraction) for share in shares]))
-    return np.flatnonzero(rank >= first)
+def newest(ids: Sequence[str], times: Sequence[str | None], fraction: float) -> tuple[Rows, str]:
+    """Rows later than a cut, whole time values at once, nearest to `fraction` of all, and the oldest of their times;
+    rows without a time are old. Raises `UserError`."""
+    known = {row: (item, time) for row, (item, time) in enumerate(zip(ids, times, strict=True)) if time is not None}
+    values = _comparable(list(known.values()))
+    ranked, counts = np.unique(values, return_inverse=True, return_counts=True)[1:]
+    if len(counts) < 2:
+        raise UserError("split time", f"{len(counts)} different times", "Set data.columns.time to a column of times")
+    rank = np.full(len(times), -1)
+    rank[list(known)] = ranked
+    shares = counts[::-1].cumsum()[::-1] / len(times)  # of all rows, those of each time or later
+    first = 1 + int(np.argmin(np.abs(shares[1:] - fraction)))
+    return np.flatnonzero(rank >= first), known[int(np.argmax(rank == first))][1]
+
+
+def _comparable(times: Sequence[tuple[str, str]]) -> npt.NDArray[np.float64] | npt.NDArray[np.object_]:
+    """What the times, each of an id, order by: all are numbers, or all are ISO dates. Raises `UserError`."""
+    for read in (_number, _date):
+        values = [read(time) for _, time in times]
+        if None not in values:
+            return np.array(values)
+    for item, time in times:
+        if _number(time) is None and _date(time) is None:
+            repair = "List it in data.columns.missing_times if it means not known, or write ISO dates (2019-12-31)"
+            raise UserError(f"item {item}", f"its time {time!r} is neither a number nor an ISO date", repair)
+    number, date = (next(time for _, time in times if read(time) is None) for read in (_date, _number))
+    wrong = f"the times are numbers ({number!r}) and dates ({date!r}), which have no order"
+    raise UserError("split time", wrong, "Write all of them alike in data.columns.time")
+
+
+def _number(text: str) -> float | None:
+    return None if math.isinf(value := _value(text)) else value
+
+
+def _date(text: str) -> datetime | None:
+    """Of a day, an hour or a month (`2019-12`), UTC where no zone is named."""
+    for whole in (text, f"{text}-01"):
+        with suppress(ValueError):
+            date = datetime.fromisoformat(whole)
+            return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+    return None
 
 
 def _share(groups: npt.NDArray[np.str_], fraction: float, seed: int) -> Rows:

@@ -16,7 +16,8 @@ def print_data(data: "PreparedData") -> None:
     """The catalogue in a few lines: sizes of the parts, and what was repaired, masked or set aside."""
     console = Console(stderr=True, highlight=False)
     parts = ", ".join(f"{len(rows)} {name}" for name, rows in data.split.parts().items())
-    console.print(f"{len(data.ids)} items: {parts}", markup=False)
+    since = f" (from {data.split.test_since} on)" if data.split.test_since is not None else ""
+    console.print(f"{len(data.ids)} items: {parts}{since}", markup=False)
     for line in data.findings.lines():
         console.print(f"  {line}", markup=False, soft_wrap=True)
 

@@ -353,6 +353,23 @@ def test_the_fingerprint_changes_with_a_label_a_title_an_id_and_a_picture(
     assert len(set(seen)) == len(seen) == 11
 
 
+# Times
+
+
+def test_the_newest_are_the_test_and_rows_without_a_time_are_old_and_counted(shop: Any, prepare: Prepare) -> None:
+    for i, row in enumerate(shop.rows):
+        row["year"] = "NA" if i in (3, 7) else str(2000 + i % 10)
+    config = shop.write()
+    config.columns, config.split.kind = ColumnsConfig(time="year"), "time"
+    with pytest.raises(UserError, match=r"item i3: its time 'NA' is neither .* data\.columns\.missing_times"):
+        prepare(config)
+    config.columns.missing_times = ["NA"]
+    data = prepare(config, ["text"])
+    assert data.split.test_since == "2007"
+    assert data.split.test.tolist() == [i for i in range(40) if i % 10 >= 7 and i != 7]
+    assert found(data) == {("times that read 'NA'", "kept, older than all others in the split"): (2, ["i3", "i7"])}
+
+
 # Other columns
 
 
