@@ -137,10 +137,13 @@ def read_catalogue(files: CatalogueFiles, config: DataConfig, folder: Path) -> t
 def _labelled(row: TableRow, item: CatalogueRow, config: DataConfig, findings: Findings) -> CatalogueRow:
     labels: dict[str, str | None] = {}
     for name, attribute in config.attributes.items():
-        text = row.values[config.column_of(name)]
-        labels[name] = None if text in attribute.missing else text
+        written = row.values[config.column_of(name)]
+        text = written.strip()
+        labels[name] = None if {text, written} & set(attribute.missing) else text
         if labels[name] is None:
             findings.add(f"{name} labels that read {text!r}", "kept, masked in the loss", item.id)
+        elif text != written:
+            findings.add(f"{name} labels with blanks around them", "stripped", item.id)
     return replace(item, labels=labels, time=_time(row, item, config, findings))
 
 

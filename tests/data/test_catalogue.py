@@ -121,6 +121,20 @@ def test_a_label_is_a_hole_only_where_the_column_says_so(
     assert tally(findings) == {f"kind labels that read {text!r}": 1 for text in holes}
 
 
+def test_blanks_around_a_label_are_stripped_and_counted(write_csv: Write) -> None:
+    texts = ["Red", " Red", "Red\t", " ", " NA ", "Dark Red"]
+    path = write_csv([{"id": f"{i}", "title": "a", "kind": text} for i, text in enumerate(texts)])
+    rows, findings = read(path, attributes={"kind": AttributeConfig(missing=["", "NA"])})
+    assert [row.labels["kind"] for row in rows] == ["Red", "Red", "Red", None, None, "Dark Red"]
+    assert tally(findings) == {
+        "kind labels with blanks around them": 2,
+        "kind labels that read ''": 1,
+        "kind labels that read 'NA'": 1,
+    }
+    blank, _ = read(path, attributes={"kind": AttributeConfig(missing=[" "])})
+    assert [row.labels["kind"] for row in blank] == ["Red", "Red", "Red", None, "NA", "Dark Red"]
+
+
 def test_two_attributes_of_one_column_have_their_own_holes(write_csv: Write) -> None:
     path = write_csv([{"id": "1", "title": "a", "kind": "NA"}])
     attributes = {"kind": AttributeConfig(), "strict": AttributeConfig(column="kind", missing=["NA"])}
