@@ -74,9 +74,9 @@ def make_split(
         groups = families(ids, titles, digests)
     else:
         groups = _groups(ids, titles, digests, config)
-        test = _share(groups, config.test_fraction, config.seed)
+        test = _share(groups, config.test_fraction, config, "test")
     rest = np.setdiff1d(np.arange(len(ids)), test)
-    validation = rest[_share(groups[rest], config.validation_fraction, config.seed)]
+    validation = rest[_share(groups[rest], config.validation_fraction, config, "validation")]
     split = Split(np.setdiff1d(rest, validation), validation, test, since)
     for name, rows in split.parts().items():
         if len(rows) == 0:
@@ -191,11 +191,16 @@ def _date(text: str) -> datetime | None:
     return None
 
 
-def _share(groups: npt.NDArray[np.str_], fraction: float, seed: int) -> Rows:
-    """The rows of a random `fraction` of the groups; at least one group is left."""
+def _share(groups: npt.NDArray[np.str_], fraction: float, config: SplitConfig, part: str) -> Rows:
+    """The rows of a random `fraction` of the groups, for `part`; at least one group is left. Raises `UserError`."""
     count = len(np.unique(groups))
     if count < 2:
-        raise UserError("split", "all rows belong together, so none can be held out", "Give the catalogue more items")
+        names = {"block": f"blocks of {config.block_size} neighbouring ids", "random": "items"}
+        few = f"too few {names.get(config.kind, 'families')} ({count})"
+        wrong = f"{few} among the {len(groups)} rows that {part} would be taken from"
+        smaller = config.kind == "block" and len(groups) > 1
+        repair = "Set a smaller data.split.block_size" if smaller else "Give the catalogue more items"
+        raise UserError(f"split {config.kind}", wrong, repair)
     held_out = min(math.ceil(fraction * count), count - 1)
-    dealt = GroupShuffleSplit(n_splits=1, test_size=held_out, random_state=seed)
+    dealt = GroupShuffleSplit(n_splits=1, test_size=held_out, random_state=config.seed)
     return np.sort(next(dealt.split(groups, groups=groups))[1])

@@ -314,14 +314,17 @@ def test_three_items_are_one_for_each_part(kind: str) -> None:
 
 def test_one_family_is_refused() -> None:
     ids = [f"{i}" for i in range(50)]
-    with pytest.raises(UserError, match="all rows belong together"):
+    with pytest.raises(UserError, match=r"split family: too few families \(1\) .* 50 rows that test .* more items"):
         make_split(ids, ["Shirt"] * 50, [None] * 50, [None] * 50, SplitConfig())
 
 
-def test_one_block_is_refused() -> None:
+@pytest.mark.parametrize(("size", "rows", "part"), [(50, 50, "test"), (25, 25, "validation")])
+def test_too_few_blocks_are_refused_by_their_size(size: int, rows: int, part: str) -> None:
     ids = [f"{i}" for i in range(50)]
-    with pytest.raises(UserError, match="all rows belong together"):
-        make_split(ids, ids, [None] * 50, [None] * 50, SplitConfig(kind="block", block_size=50))
+    few = rf"split block: too few blocks of {size} neighbouring ids \(1\) among the {rows} rows"
+    told = rf"{few} that {part} would be taken from\. Set a smaller data\.split\.block_size\."
+    with pytest.raises(UserError, match=told):
+        make_split(ids, ids, [None] * 50, [None] * 50, SplitConfig(kind="block", block_size=size))
 
 
 @pytest.mark.parametrize("times", [[None] * 50, ["2012"] * 50, ["2012", None] * 25])
