@@ -186,15 +186,16 @@ def save_tiny_clip(folder: Path) -> None:
     transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32).save_pretrained(folder)
 
 
-def save_tiny_towers(folder: Path, ids: Sequence[str] = ("1", "2")) -> TwoTowers:
-    """What pretraining leaves, and the towers in it: a ResNet and a BERT of random weights, learned from `ids`."""
+def save_tiny_towers(folder: Path, ids: Sequence[str] = ("1", "2"), marks: Sequence[str] = ()) -> TwoTowers:
+    """What pretraining leaves, and the towers in it: a ResNet and a BERT of random weights, learned from items of these
+    `ids` and `marks`."""
     torch.manual_seed(0)
     text = TextTowerConfig(hidden_size=16, layers=1, heads=2, max_tokens=12, dropout=0.0)
     tokenizer = tiny_titles().tokenizer
     assert tokenizer is not None
     model = ModelConfig(image=ImageTowerConfig(), text=text)
     towers = build_two_towers(model, 8, VOCABULARY).eval()
-    save_towers(towers, tokenizer, 12, ("sample", list(ids)), {}, folder)
+    save_towers(towers, tokenizer, 12, ("sample", list(ids), list(marks)), {}, folder)
     return towers
 
 

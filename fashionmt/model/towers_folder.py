@@ -40,6 +40,8 @@ class TowersFolder:
     """The name of the catalogue that they were trained on."""
     ids: frozenset[str]
     """Of its items whose pairs they learned from."""
+    marks: frozenset[str] | None
+    """What these items are known by in another run; None: a version of before kept their ids alone."""
 
     @property
     def image(self) -> Path:
@@ -64,14 +66,14 @@ def save_towers(
     towers: TwoTowers,
     tokenizer: Tokenizer,
     max_tokens: int,
-    seen: tuple[str, list[str]],
+    seen: tuple[str, list[str], list[str]],
     facts: Mapping[str, Any],
     folder: Path,
 ) -> None:
     """Write a new folder; `towers.json` last, so that its presence says that all is there.
 
-    `max_tokens`: where `tokenizer` cuts. `seen`: the catalogue's name and the ids learned from. `facts`: what else a
-    person may want to know of the run.
+    `max_tokens`: where `tokenizer` cuts. `seen`: the catalogue's name, and the ids and marks of the items learned from.
+    `facts`: what else a person may want to know of the run.
     """
     folder.mkdir(parents=True)
     save_file(_state(towers.image.network), folder / IMAGE)
@@ -87,7 +89,7 @@ def save_towers(
             "vocabulary": tokenizer.get_vocab_size(),
         },
         **facts,
-        "trained_on": {"data": seen[0], "ids": seen[1]},
+        "trained_on": {"data": seen[0], "ids": seen[1], "marks": seen[2]},
     }
     (folder / DESCRIPTION).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -101,7 +103,8 @@ def read_towers(folder: Path) -> TowersFolder | None:
         stored = json.loads(path.read_text(encoding="utf-8"))
         version, seen = stored["format"], stored["trained_on"]
         network, size, max_tokens = stored["image"]["network"], stored["size"], stored["text"]["max_tokens"]
-        found = TowersFolder(folder, network, int(size), int(max_tokens), seen["data"], frozenset(seen["ids"]))
+        marks = frozenset(seen["marks"]) if "marks" in seen else None
+        found = TowersFolder(folder, network, int(size), int(max_tokens), seen["data"], frozenset(seen["ids"]), marks)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(folder, f"{DESCRIPTION} is damaged", error) from error
     if version != FORMAT:

@@ -24,6 +24,7 @@ from fashionmt.training.fitting import build_trainer, fit
 from fashionmt.training.loading import keep_data_report, load_data
 from fashionmt.training.report import write_json
 from fashionmt.training.run_folder import RunFolder
+from fashionmt.training.seen_rows import item_marks
 from fashionmt.training.tracking import Watch, tracked
 
 
@@ -91,7 +92,9 @@ def _save(
     tokenizer, text = pairs.titles.tokenizer, config.model.text
     if tokenizer is None or text is None:
         raise ValueError("no title tower")
-    seen = config.data.name, [pairs.ids[row] for row in pairs.split.train]
+    train = pairs.split.train
+    marks = sorted(set[str]().union(*(item_marks(pairs, row) for row in train)))
+    seen = config.data.name, [pairs.ids[row] for row in train], marks
     facts = {"preprocess": asdict(config.preprocess), "metrics": scores, "provenance": provenance(config, pairs)}
     # There only if a run was killed between its towers and its metrics.
     shutil.rmtree(folder.towers, ignore_errors=True)

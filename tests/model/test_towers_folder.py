@@ -22,7 +22,7 @@ from fashionmt.model.image_tower import ImageTower
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TwoTowers]:
     """A folder, and what was written into it; copy it before changing it."""
     folder = tmp_path_factory.mktemp("own") / "towers"
-    return folder, save_tiny_towers(folder, ids=("7", "9"))
+    return folder, save_tiny_towers(folder, ids=("7", "9"), marks=("a", "b", "c"))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_its_description_is_read_back(saved: tuple[Path, TwoTowers]) -> None:
     towers = read_towers(saved[0])
     assert towers is not None
     assert (towers.network, towers.size, towers.max_tokens) == ("resnet18", 8, 12)
-    assert (towers.data, towers.ids) == ("sample", {"7", "9"})
+    assert (towers.data, towers.ids, towers.marks) == ("sample", {"7", "9"}, {"a", "b", "c"})
     for name, weight in towers.projections().items():
         assert torch.equal(weight, saved[1].projections[name].weight)
 
@@ -60,6 +60,15 @@ def test_the_towers_of_a_tagger_begin_with_it(saved: tuple[Path, TwoTowers]) -> 
     assert tokenizer.get_vocab() == expected.get_vocab()
     for title in ("Red shirt", "blue zebra, [PAD]", "red " * 30):
         assert tokenizer.encode(title).ids == expected.encode(title).ids
+
+
+def test_a_folder_of_before_is_read_and_has_no_marks(copied: Path) -> None:
+    described = json.loads((copied / "towers.json").read_text())
+    del described["trained_on"]["marks"]
+    (copied / "towers.json").write_text(json.dumps(described))
+    towers = read_towers(copied)
+    assert towers is not None
+    assert (towers.ids, towers.marks) == ({"7", "9"}, None)
 
 
 def test_another_folder_is_none(tmp_path: Path) -> None:
