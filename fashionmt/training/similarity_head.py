@@ -82,9 +82,10 @@ def _train(head: nn.Linear, shown: Tensor, labels: Mapping[str, Tensor], config:
     count = shown.shape[1]
     batches = max(1, count // config.batch_size)
     optimizer = torch.optim.AdamW(head.parameters(), weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, LEARNING_RATE, total_steps=config.epochs * batches + 1, pct_start=WARMUP
-    )
+    steps = config.epochs * batches + 1
+    # Of 10 steps the warm-up would be 0 steps long, by which OneCycleLR divides; of fewer it has none.
+    warmup = WARMUP if WARMUP * steps != 1 else 0.0
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=warmup)
     draw = torch.Generator().manual_seed(seed)
     for _ in trange(config.epochs, desc="similarity head", unit="epoch", delay=2.0, disable=None, leave=False):
         for rows in torch.randperm(count, generator=draw).tensor_split(batches):

@@ -124,6 +124,18 @@ def test_labels_that_are_missing_or_never_agree_are_no_nan() -> None:
     assert bool(head.weight.isfinite().all())
 
 
+@pytest.mark.parametrize("epochs", range(1, 21))
+def test_it_learns_in_however_few_steps(epochs: int) -> None:
+    """One batch an epoch."""
+    views = _views()
+    heads = [
+        fit_similarity_head(views, ["colour", "kind"], replace(QUICK, epochs=count, batch_size=COUNT), seed=0)
+        for count in (epochs, 1)
+    ]
+    assert all(bool(head.weight.isfinite().all()) for head in heads)
+    assert torch.equal(heads[0].weight, heads[1].weight) is (epochs == 1)
+
+
 @pytest.fixture
 def data() -> PreparedData:
     items = tiny_dataset(40).items
