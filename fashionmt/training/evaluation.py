@@ -39,8 +39,8 @@ def score_decoded(
     outcomes = head_outcomes(decoded, labels)
     attributes: dict[str, dict[str, Any]] = {
         name: {
-            "accuracy": found[f"accuracy/{name}"] if len(outcomes[name].right) else None,
-            "macro_f1": found[f"macro_f1/{name}"] if len(outcomes[name].right) else None,
+            "accuracy": found.get(f"accuracy/{name}"),
+            "macro_f1": found.get(f"macro_f1/{name}"),
             "ece": calibration_error(outcomes[name].confidence, outcomes[name].right),
             "classes": len(spaces[name]),
             "items": len(outcomes[name].right),

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, SumMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from fashionmt.attributes import MISSING, LabelSpace
@@ -29,29 +29,35 @@ class TaggerMetrics(nn.Module):
         # Lists in the order of `spaces`: an attribute may bear a name that a module has already.
         self.accuracy = nn.ModuleList(_metric(MulticlassAccuracy, space, "micro") for space in spaces.values())
         self.macro_f1 = nn.ModuleList(_metric(MulticlassF1Score, space, "macro") for space in spaces.values())
+        self.labelled = nn.ModuleList(SumMetric() for _ in spaces)
         self.exact_match = MeanMetric()
 
     def update(self, answers: Labels, labels: Labels) -> None:
         """Add a batch: the answered class and the true one, each by index in `LabelSpace.every_class`."""
-        for name, accuracy, macro_f1 in zip(self.spaces, self.accuracy, self.macro_f1, strict=True):
+        heads = zip(self.spaces, self.accuracy, self.macro_f1, self.labelled, strict=True)
+        for name, accuracy, macro_f1, count in heads:
             accuracy.update(answers[name], labels[name])  # type: ignore[operator]
             macro_f1.update(answers[name], labels[name])  # type: ignore[operator]
+            count.update((labels[name] != MISSING).sum())  # type: ignore[operator]
         right = [(answers[name] == labels[name]) | (labels[name] == MISSING) for name in self.spaces]
         labelled = torch.stack([labels[name] != MISSING for name in self.spaces]).any(0)
         self.exact_match.update(torch.stack(right).all(0)[labelled].float())
 
     def compute(self) -> dict[str, float]:
-        """`accuracy/<attribute>`, `macro_f1/<attribute>`, their means over attributes, and `exact_match`."""
+        """`accuracy/<attribute>`, `macro_f1/<attribute>`, their means over attributes, and `exact_match`. An attribute
+        without a label has no figures and is in no mean; a mean over none is 0."""
         found: dict[str, float] = {}
+        labelled = [bool(count.compute()) for count in self.labelled]  # type: ignore[operator]
         for kind, metrics in (("accuracy", self.accuracy), ("macro_f1", self.macro_f1)):
-            values = [float(metric.compute()) for metric in metrics]  # type: ignore[operator]
-            found |= {f"{kind}/{name}": value for name, value in zip(self.spaces, values, strict=True)}
-            found[f"{kind}/mean"] = sum(values) / len(values)
+            heads = zip(self.spaces, metrics, labelled, strict=True)
+            values = {name: float(metric.compute()) for name, metric, there in heads if there}  # type: ignore[operator]
+            found |= {f"{kind}/{name}": value for name, value in values.items()}
+            found[f"{kind}/mean"] = sum(values.values()) / max(1, len(values))
         return found | {"exact_match": float(self.exact_match.compute())}
 
     def reset(self) -> None:
         """Forget everything."""
-        for metric in (*self.accuracy, *self.macro_f1, self.exact_match):
+        for metric in (*self.accuracy, *self.macro_f1, *self.labelled, self.exact_match):
             metric.reset()
 
 

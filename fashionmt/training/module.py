@@ -18,7 +18,7 @@ from fashionmt.training.loss import MultiTaskLoss
 from fashionmt.training.metrics import TaggerMetrics
 
 MONITOR = "val/accuracy/mean"
-"""The score that chooses the best weights: validation accuracy, averaged over attributes."""
+"""The score that chooses the best weights: validation accuracy, averaged over the attributes that have labels there."""
 
 
 class TaggerModule(BaseModule):

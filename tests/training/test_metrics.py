@@ -100,6 +100,22 @@ def test_two_classes_are_scored_as_any_other_number_is() -> None:
     assert metrics.compute() == pytest.approx(_expected(space, answers, labels), abs=1e-6)
 
 
+def test_an_attribute_without_a_label_has_no_figures_and_is_in_no_mean() -> None:
+    spaces = {name: SPACES[name] for name in ("colour", "season")}
+    metrics = TaggerMetrics(spaces)
+    answers = {"colour": torch.tensor([0, 1, 2, 3]), "season": torch.tensor([0, 0, 1, 1])}
+    missing = torch.full((4,), MISSING)
+    metrics.update(answers, {"colour": torch.tensor([0, 1, 2, 0]), "season": missing})
+    alone = TaggerMetrics({"colour": SPACES["colour"]})
+    alone.update(answers, {"colour": torch.tensor([0, 1, 2, 0])})
+    assert metrics.compute() == alone.compute()
+    assert metrics.compute()["accuracy/mean"] == 3 / 4
+    metrics.reset()
+    metrics.update(answers, {"colour": missing, "season": torch.tensor([0, 0, 1, 0])})
+    assert metrics.compute()["accuracy/mean"] == metrics.compute()["accuracy/season"] == 3 / 4
+    assert "macro_f1/colour" not in metrics.compute()
+
+
 def test_reset_forgets_everything() -> None:
     metrics = TaggerMetrics(SPACES)
     _update(metrics, *_random(SPACES, 0), [30])
