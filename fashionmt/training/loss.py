@@ -90,6 +90,11 @@ class MultiTaskLoss(nn.Module):
         pairs = zip(self.names, self.heads, strict=True)
         return {name: head(logits[name].float(), labels[name]) for name, head in pairs}
 
+    def items(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Attribute -> int64 (B,) give attribute -> of how many items its term is the mean, int64 ()."""
+        pairs = zip(self.names, self.heads, strict=True)
+        return {name: _learned(labels[name], head.class_weight).sum() for name, head in pairs}  # type: ignore[arg-type]
+
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The sum of the terms by the config's task weights, float (): comparable whatever the balancing."""
         return (self.balancer.task_weights * self._stacked(terms)).sum()
@@ -156,6 +161,11 @@ def masked_focal_loss(logits: Tensor, labels: Tensor, class_weight: Tensor, gamm
 
 def _masked(labels: Tensor, class_weight: Tensor) -> tuple[Tensor, Tensor]:
     """The labels, -100 where masked, and each item's class weight, 0 where masked; (B,) each."""
-    learned = (labels >= 0) & (labels < len(class_weight))
+    learned = _learned(labels, class_weight)
     target = labels.where(learned, torch.full_like(labels, -100))
     return target, class_weight[labels.where(learned, torch.zeros_like(labels))] * learned
+
+
+def _learned(labels: Tensor, class_weight: Tensor) -> Tensor:
+    """Which labels are not masked, bool (B,)."""
+    return (labels >= 0) & (labels < len(class_weight))

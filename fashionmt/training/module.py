@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, SumMetric
 
 from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch
@@ -38,8 +38,8 @@ class TaggerModule(BaseModule):
         self.tagger, self.loss = tagger, loss
         self.variation = variation or PictureVariationConfig()
         self.metrics = TaggerMetrics(spaces)
-        self.train_means = EpochMeans(("total", *spaces))
-        self.val_means = EpochMeans(("total", *spaces))
+        self.train_means = EpochMeans(tuple(spaces))
+        self.val_means = EpochMeans(tuple(spaces))
         self._last_batch: Batch | None = None
 
     @property
@@ -103,11 +103,13 @@ class TaggerModule(BaseModule):
         return optimizer
 
     def _count_losses(self, means: "EpochMeans", terms: dict[str, Tensor], batch: Batch) -> None:
-        means.update({"total": self.loss.total(terms), **terms}, len(batch))
+        means.update(terms, self.loss.items(batch.labels))
 
     def _log_losses(self, means: "EpochMeans", stage: str) -> None:
-        for name, value in means.compute_and_reset().items():
-            self.log(f"{stage}/loss" if name == "total" else f"{stage}/loss/{name}", value)
+        found = means.compute_and_reset()
+        nothing = torch.zeros((), device=self.device)
+        self.log(f"{stage}/loss", self.loss.total({name: found.get(name, nothing) for name in means.names}))
+        self.log_dict({f"{stage}/loss/{name}": value for name, value in found.items()})
 
 
 class EpochMeans(nn.Module):
@@ -119,15 +121,23 @@ class EpochMeans(nn.Module):
         self.means = nn.ModuleList(MeanMetric() for _ in names)
         for mean in self.means:
             mean.persistent(True)  # type: ignore[operator]
+        # A mean drops what is no number, weight and all: these tell a loss that diverged from one that is not there.
+        self.items = nn.ModuleList(SumMetric() for _ in names)
 
-    def update(self, values: Mapping[str, Tensor], weight: int) -> None:
-        """Add a batch of `weight` items."""
-        for name, mean in zip(self.names, self.means, strict=True):
+    def update(self, values: Mapping[str, Tensor], items: int | Mapping[str, Tensor]) -> None:
+        """Add a batch. `items`: of how many its values are the means, each of as many or by name."""
+        for name, mean, count in zip(self.names, self.means, self.items, strict=True):
+            weight = items if isinstance(items, int) else items[name]
             mean.update(values[name].detach(), weight=weight)  # type: ignore[operator]
+            count.update(weight)  # type: ignore[operator]
 
     def compute_and_reset(self) -> dict[str, Tensor]:
-        """Each mean, by name."""
-        found = {name: mean.compute() for name, mean in zip(self.names, self.means, strict=True)}  # type: ignore[operator]
-        for mean in self.means:
+        """Each mean, by name, less those of no items."""
+        found: dict[str, Tensor] = {}
+        for name, mean, count in zip(self.names, self.means, self.items, strict=True):
+            value = mean.compute()  # type: ignore[operator]
+            if count.compute() or not value.isnan():  # type: ignore[operator]
+                found[name] = value
             mean.reset()  # type: ignore[operator]
+            count.reset()  # type: ignore[operator]
         return found

@@ -181,6 +181,12 @@ def test_each_term_is_its_heads_own_loss_and_the_total_their_weighted_sum() -> N
     assert {name: weight.item() for name, weight in found.items()} == task_weights
 
 
+def test_a_term_is_the_mean_of_the_items_that_are_not_masked() -> None:
+    loss = build_loss({"a": COUNTS, "b": COUNTS[:2]}, {"a": 1.0, "b": 1.0}, LossConfig())
+    labels = torch.tensor([0, 1, -1, 3, 2])
+    assert {name: int(count) for name, count in loss.items({"a": labels, "b": labels}).items()} == {"a": 4, "b": 2}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_of_half_precision_logits_is_computed_in_float32(kind: str) -> None:
     loss = build_loss({"colour": COUNTS}, {"colour": 1.0}, LossConfig(kind=kind, class_weights="none"))

@@ -144,6 +144,21 @@ def test_means_are_weighted_by_the_items_of_each_batch() -> None:
     assert found == pytest.approx({name: 3.0 * (i + 1) for i, name in enumerate(means.names)})
 
 
+def test_each_mean_has_its_own_items_and_of_none_there_is_none() -> None:
+    means = EpochMeans(("a", "b", "c"))
+    for value, items in ((1.0, (3, 0, 0)), (5.0, (1, 2, 0))):
+        counts = {name: torch.tensor(count) for name, count in zip("abc", items, strict=True)}
+        means.update({name: torch.tensor(value) for name in "abc"}, counts)
+    assert {name: value.item() for name, value in means.compute_and_reset().items()} == {"a": 2, "b": 5}
+
+
+@pytest.mark.filterwarnings("ignore:Encountered `nan` values")
+def test_a_mean_of_no_number_alone_is_not_hidden() -> None:
+    means = EpochMeans(("total",))
+    means.update({"total": torch.tensor(float("nan"))}, 3)
+    assert means.compute_and_reset()["total"].isnan()
+
+
 def test_means_begin_again_after_they_were_read() -> None:
     means = EpochMeans(("total",))
     means.update({"total": torch.tensor(5.0)}, 3)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -22,6 +23,7 @@ from fashionmt.config import (
     TrainConfig,
 )
 from fashionmt.config import TrainerConfig as Trainer
+from fashionmt.data import CatalogueDataset
 from fashionmt.training.balancing import LEARNING_RATE
 from fashionmt.training.datamodule import EpochBatchSampler, ResumableLoader
 from fashionmt.training.fitting import build_trainer, fit
@@ -178,6 +180,34 @@ def test_the_epochs_losses_are_the_fixed_sum_whatever_the_balancing(tmp_path: Pa
         logged = {name: float(value) for name, value in module.trainer.callback_metrics.items()}
         total = logged[f"{stage}/loss/row"] + 0.5 * logged[f"{stage}/loss/colour"]
         assert logged[f"{stage}/loss"] == pytest.approx(total, rel=1e-5)
+
+
+def _validated(batch_size: int, **labels: Tensor) -> dict[str, float]:
+    """What validation logs, `labels` in place of the dataset's own."""
+    dataset = tiny_dataset(ITEMS)
+    items = replace(dataset.items, labels=dataset.items.labels | {name: each.numpy() for name, each in labels.items()})
+    torch.manual_seed(0)
+    module = _module(LossConfig(class_weights="none"), OptimConfig())
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
+    trainer.validate(module, evaluation_loader(CatalogueDataset(items, np.arange(ITEMS)), batch_size), verbose=False)
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+
+def test_the_losses_of_validation_do_not_depend_on_the_batches_where_labels_are_few() -> None:
+    colour = torch.full((ITEMS,), MISSING)
+    colour[[3, 4, 11]] = torch.tensor([0, 1, 2])
+    expected = _validated(ITEMS, colour=colour)
+    for batch_size in (1, 3, 16):
+        found = _validated(batch_size, colour=colour)
+        assert found == pytest.approx(expected, rel=1e-4)
+        assert found["val/loss"] == pytest.approx(found["val/loss/row"] + 0.5 * found["val/loss/colour"], rel=1e-5)
+
+
+def test_an_attribute_without_a_validation_label_is_not_logged() -> None:
+    found = _validated(16, colour=torch.full((ITEMS,), MISSING))
+    assert not [name for name in found if "colour" in name]
+    assert found["val/loss"] == pytest.approx(found["val/loss/row"])
+    assert found["val/accuracy/mean"] == found["val/accuracy/row"]
 
 
 def test_what_a_balancer_learns_is_a_group_without_decay(tmp_path: Path) -> None:
