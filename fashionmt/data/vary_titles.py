@@ -95,7 +95,13 @@ class TitleVariation:
 
 def swap_words(title: str, draw: np.random.Generator) -> str:
     """A title with another word of the group for each word of `SYNONYMS`."""
-    return _KNOWN.sub(lambda found: str(draw.choice(ALTERNATIVES[found[0].lower()])), title)
+
+    def other(found: re.Match[str]) -> str:
+        # Without regard to case "i" is also the Turkish capital I with a dot, whose small letter is another.
+        others = ALTERNATIVES.get(found[0].lower())
+        return found[0] if others is None else str(draw.choice(others))
+
+    return _KNOWN.sub(other, title)
 
 
 def drop_words(title: str, draw: np.random.Generator, share: float = 0.2) -> str:

@@ -94,6 +94,12 @@ def test_synonyms_swap_whole_words_of_any_case() -> None:
     assert all(word not in others for word, others in ALTERNATIVES.items())
 
 
+@pytest.mark.parametrize("title", ["ERKEK BEYAZ T-SH\u0130RT", "Puma T\u017fhirt", "K\u0130DS"])
+def test_a_word_that_is_one_of_them_but_for_a_letter_stays(title: str) -> None:
+    """Without regard to case the regular expression takes these letters for i and s."""
+    assert swap_words(title, np.random.default_rng(0)) == title
+
+
 def test_no_synonym_adds_or_takes_a_colour() -> None:
     colours = {"grey", "gray", "multi", "multicoloured", "multicolor"}
     for word, others in ALTERNATIVES.items():
