@@ -60,11 +60,12 @@ class FixedBalancer(Balancer):
 
 
 class RandomBalancer(Balancer):
-    """Softmax of standard normals, drawn each step (Lin et al. 2021, arXiv:2111.10603): the control for the others."""
+    """Softmax of standard normals, drawn each batch (Lin et al. 2021, arXiv:2111.10603): the control for the others."""
 
     def forward(self, losses: Tensor) -> Balanced:
-        """Draws K normals from torch's generator of the CPU, which a run seeds step by step."""
-        shares = torch.randn(len(losses)).softmax(0).to(losses.device)
+        """Draws K normals from torch's generator of the CPU, which a run seeds batch by batch; the first process's
+        count in all."""
+        shares = _of_first_process(torch.randn(len(losses)).softmax(0).to(losses.device))
         weights = self.task_weights * len(losses) * shares
         return Balanced((weights * losses).sum(), weights)
 
@@ -153,9 +154,20 @@ class FamoBalancer(Balancer):
         self.optimizer.load_state_dict(state)
 
 
+def _distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def _of_first_process(values: Tensor) -> Tensor:
+    """So that all processes weigh alike."""
+    if _distributed():
+        torch.distributed.broadcast(values, 0)
+    return values
+
+
 def _mean_over_processes(losses: Tensor) -> Tensor:
     """So that all processes learn the same logits."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    if not _distributed():
         return losses
     summed = losses.clone()
     torch.distributed.all_reduce(summed)

@@ -16,16 +16,19 @@ from fashionmt.training.optim import build_optimizer, build_scheduler
 
 CHECK_STEPS = 10
 """How often gradients are checked: a GPU must wait for it."""
+RANKS_APART = 1 << 24
+"""How far apart the seeds of two processes are: more than a run has batches. Torch reads 32 bits of a seed on a CPU."""
 
 
 class BaseModule(pl.LightningModule):
-    """Trains `model`. Every random draw of a step is a function of seed and step, so a resumed run repeats them."""
+    """Trains `model`. Every random draw of a batch is a function of the seed, of the batch's number in the run and of
+    the process's rank, so a resumed run repeats them."""
 
     def __init__(self, model: nn.Module, config: OptimConfig, seed: int) -> None:
         super().__init__()
         self.config, self.seed = config, seed
         self.average = WeightAverage(model, config.ema) if config.ema is not None else None
-        self._step_seed = seed
+        self._batch_seed = seed
 
     @property
     def model(self) -> nn.Module:
@@ -33,9 +36,11 @@ class BaseModule(pl.LightningModule):
         raise NotImplementedError
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Seed the step: dropout, modality dropout and augmentation draw from here."""
-        self._step_seed = self.seed * 1_000_003 + self.global_step
-        torch.manual_seed(self._step_seed)
+        """Seed the batch: dropout, modality dropout and augmentation draw from here."""
+        batches = self.trainer.accumulate_grad_batches
+        number = self.global_step * batches + batch_idx % batches
+        self._batch_seed = self.seed * 1_000_003 + number + RANKS_APART * self.global_rank
+        torch.manual_seed(self._batch_seed)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip the gradients' norm and log it. Lightning's own clipping refuses fused optimisers. Raises

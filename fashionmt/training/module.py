@@ -65,7 +65,7 @@ class TaggerModule(BaseModule):
     def training_terms(self, batch: Batch) -> dict[str, Tensor]:
         """Each task's term of the loss, float (), of a batch whose pictures are varied already."""
         if self.loss.balancer.looks_back:
-            torch.manual_seed(self._step_seed)  # the same dropout before and after the step
+            torch.manual_seed(self._batch_seed)  # the same dropout before and after the step
         terms: dict[str, Tensor] = {}
         for share, output in self.tagger.training_outputs(batch):
             for name, term in self.loss(output.logits, batch.labels).items():

@@ -154,6 +154,44 @@ def test_a_killed_run_resumes_to_the_unbroken_runs_weights(case: str, step: int,
     assert _same(kept_resumed, kept)
 
 
+class Seeds(pl.Callback):
+    """What each batch is seeded by."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        self.seen.append(module._batch_seed)
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_each_batch_has_its_own_draw_where_gradients_accumulate(batches: int, tmp_path: Path) -> None:
+    seeds = Seeds()
+    _run(tmp_path, CASES["random"], seeds, accumulate_grad_batches=batches)
+    assert len(set(seeds.seen)) == 10
+    if batches == 1:
+        assert seeds.seen == [7 * 1_000_003 + step for step in range(10)]
+
+
+def test_each_process_has_its_own_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By torch's generator of the CPU, which reads 32 bits of a seed."""
+    draws = []
+    for rank in range(3):
+        monkeypatch.setattr(TaggerModule, "global_rank", rank)
+        seeds = Seeds()
+        _run(tmp_path / str(rank), (LossConfig(), OptimConfig(batch_size=8)), seeds)
+        draws += [torch.rand(3, generator=torch.Generator().manual_seed(seed)) for seed in seeds.seen]
+    assert len({tuple(draw.tolist()) for draw in draws}) == 30
+
+
+def test_a_killed_run_that_accumulates_gradients_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    unbroken, _ = _run(tmp_path / "unbroken", CASES["random"], accumulate_grad_batches=2)
+    with pytest.raises(KilledError):
+        _run(tmp_path / "killed", CASES["random"], Killer(4), accumulate_grad_batches=2)
+    resumed, _ = _run(tmp_path / "killed", CASES["random"], resume=True, accumulate_grad_batches=2)
+    assert _same(resumed.state_dict(), unbroken.state_dict())
+
+
 @pytest.mark.parametrize("case", ["uncertainty", "famo", "random"])
 def test_a_balanced_run_logs_the_weight_of_each_task_and_differs_from_a_fixed_one(case: str, tmp_path: Path) -> None:
     collector = Collector()
