@@ -2,7 +2,8 @@
 
 K heads. The task weights of the config (`data.attributes.<name>.weight`) multiply what a balancer says. `random` and
 `famo` share out K in all, what the heads weigh together without balancing, so that the gradients which are clipped
-are of the same size. A loss of exactly 0, which a head without a label in the batch has, is left out.
+are of the same size. A loss of exactly 0, which a head without a label in the batch has, is left out. Of several
+processes these two weigh alike, and leave out a head that no process has a loss of.
 """
 
 from abc import ABC, abstractmethod
@@ -65,8 +66,10 @@ class RandomBalancer(Balancer):
     def forward(self, losses: Tensor) -> Balanced:
         """Draws K normals from torch's generator of the CPU, which a run seeds batch by batch; the first process's
         count in all."""
-        shares = _of_first_process(torch.randn(len(losses)).softmax(0).to(losses.device))
-        weights = self.task_weights * len(losses) * shares
+        there = _over_processes((self.counted(losses) > 0).to(losses.dtype)) > 0
+        normals = _of_first_process(torch.randn(len(losses)).to(losses.device))
+        shares = normals.masked_fill(~there, -torch.inf).softmax(0).where(there, 0.0)
+        weights = self.task_weights * there.sum() * shares
         return Balanced((weights * losses).sum(), weights)
 
 
@@ -111,8 +114,8 @@ class FamoBalancer(Balancer):
 
     def forward(self, losses: Tensor) -> Balanced:
         """The sum of the losses, each by its share over itself."""
-        there = self.counted(losses) > 0
         self._before = self._logarithms(losses)
+        there = ~self._before.isnan()
         shares = (self.logits.softmax(0) / self._before.exp()).where(there, 0.0)
         # The smallest number: no label at all.
         shares = shares * (there.sum() / shares.sum().clamp(min=torch.finfo(shares.dtype).tiny))
@@ -135,9 +138,11 @@ class FamoBalancer(Balancer):
         self.optimizer.step()
 
     def _logarithms(self, losses: Tensor) -> Tensor:
-        """Of the losses over all processes; nan where there is none, float (K,)."""
+        """Of the losses, each the mean over the processes that have it; nan where none has, float (K,)."""
         there = self.counted(losses) > 0
-        return _mean_over_processes(losses.detach()).clamp(min=self.FLOOR).log().where(there, torch.nan)
+        summed, processes = _over_processes(torch.stack([losses.detach().where(there, 0.0), there.to(losses.dtype)]))
+        means: Tensor = summed / processes
+        return means.clamp(min=self.FLOOR).log()
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         """Where the module moves, the moments follow: a checkpoint is read before the move to another device."""
@@ -165,13 +170,11 @@ def _of_first_process(values: Tensor) -> Tensor:
     return values
 
 
-def _mean_over_processes(losses: Tensor) -> Tensor:
-    """So that all processes learn the same logits."""
-    if not _distributed():
-        return losses
-    summed = losses.clone()
-    torch.distributed.all_reduce(summed)
-    return summed / torch.distributed.get_world_size()
+def _over_processes(values: Tensor) -> Tensor:
+    """The sum over all processes; `values` may be written over."""
+    if _distributed():
+        torch.distributed.all_reduce(values)
+    return values
 
 
 BALANCERS: dict[str, type[Balancer]] = {

@@ -1,7 +1,12 @@
 """Each balancer is its paper's formula, leaves out what has no loss, and goes on from its saved state."""
 
 import copy
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,8 +21,27 @@ from fashionmt.training.balancing import (
     UncertaintyBalancer,
 )
 
+TOP = Path(__file__).resolve().parents[2]
 LOSSES = (2.0, 0.5, 0.01)
 TASKS = (1.0, 2.0, 0.5)
+OF_TWO = ((2.0, 1.0, 0.0, 0.0), (4.0, 0.0, 3.0, 0.0))
+"""What each of two processes has for losses."""
+ONE_OF_TWO = f"""
+import json, sys, torch
+from fashionmt.training.balancing import BALANCERS
+rank, store = int(sys.argv[1]), sys.argv[2]
+torch.distributed.init_process_group("gloo", init_method="file://" + store, rank=rank, world_size=2)
+torch.manual_seed(rank)
+found = {{}}
+for kind in ("famo", "random"):
+    balancer = BALANCERS[kind]((1.0,) * 4)
+    for step in range(3):
+        losses = torch.tensor({OF_TWO}[rank]) / (1 + step)
+        found[kind] = balancer(losses).weights.tolist()
+        balancer.look_back(losses * torch.tensor([0.5, 0.9, 0.7, 1.0]))
+print(json.dumps(found))
+torch.distributed.destroy_process_group()
+"""
 
 
 def _losses(values: Iterable[float] = LOSSES) -> Tensor:
@@ -93,6 +117,29 @@ def test_random_weights_are_the_softmax_of_normals_from_torchs_generator() -> No
     torch.testing.assert_close(weights, 3 * shares * torch.tensor(TASKS))
     torch.testing.assert_close(total, (weights * _losses()).sum())
     assert not torch.equal(RandomBalancer(TASKS)(_losses()).weights, weights)
+
+
+@pytest.mark.parametrize("kind", ["random", "famo"])
+def test_the_heads_that_have_a_loss_share_out_their_number(kind: str) -> None:
+    weights = BALANCERS[kind]((1.0, 1.0, 1.0))(_losses((1.0, 0.0, 2.0))).weights
+    assert weights[1] == 0
+    assert weights.sum().item() == pytest.approx(2)
+
+
+def test_two_processes_weigh_alike_and_by_the_losses_that_each_has(tmp_path: Path) -> None:
+    commands = [[sys.executable, "-c", ONE_OF_TWO, str(rank), str(tmp_path / "store")] for rank in range(2)]
+    environment = os.environ | {"PYTHONPATH": str(TOP)}
+    both = [subprocess.Popen(each, stdout=subprocess.PIPE, text=True, env=environment) for each in commands]
+    first, second = (json.loads(process.communicate(timeout=120)[0]) for process in both)
+    assert first == second
+    one = FamoBalancer((1.0,) * 4)
+    for step in range(3):
+        losses = torch.tensor([3.0, 1.0, 3.0, 0.0]) / (1 + step)
+        weights = one(losses).weights
+        one.look_back(losses * torch.tensor([0.5, 0.9, 0.7, 1.0]))
+    assert first["famo"] == pytest.approx(weights.tolist(), rel=1e-5)
+    assert first["random"][3] == 0
+    assert sum(first["random"]) == pytest.approx(3)
 
 
 def test_random_weights_are_one_on_average() -> None:
