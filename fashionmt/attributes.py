@@ -23,6 +23,8 @@ class LabelSpace:
     attribute: str
     classes: tuple[str, ...]
     unlearned: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ("",)
+    """What a catalogue writes where there is no label."""
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -41,11 +43,17 @@ class LabelSpace:
         """Indices in `every_class`, shape (items,); `MISSING` where a label is None. An unknown name is a KeyError."""
         return np.array([MISSING if name is None else self.index[name] for name in labels], dtype=np.int64)
 
+    def stated(self, text: str) -> str | None:
+        """The value that a text says, without the spaces around it; None where it says none."""
+        value = text.strip()
+        return None if value == "" or text in self.missing or value in self.missing else value
+
     def to_json(self) -> dict[str, Any]:
-        """What the bundle stores: the classes a head answers with."""
-        return {"attribute": self.attribute, "classes": list(self.classes)}
+        """What the bundle stores: the classes a head answers with, and what is read as no label."""
+        return {"attribute": self.attribute, "classes": list(self.classes), "missing": list(self.missing)}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "LabelSpace":
         """The inverse of `to_json`."""
-        return cls(stored["attribute"], tuple(stored["classes"]))
+        missing = stored.get("missing", cls.missing)  # bundles of before it was stored have none
+        return cls(stored["attribute"], tuple(stored["classes"]), missing=tuple(missing))

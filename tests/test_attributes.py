@@ -49,3 +49,15 @@ def test_what_is_stored_comes_back_as_the_classes_a_head_answers_with() -> None:
     back = LabelSpace.from_json(json.loads(json.dumps(space.to_json())))
     assert back == LabelSpace("colour", space.classes)
     assert back.encode(["Röt", None]).tolist() == [2, MISSING]
+
+
+def test_what_is_read_as_no_label_is_stored_and_says_no_value() -> None:
+    space = LabelSpace("colour", ("Blue", "Red"), missing=("", "N/A", " ? "))
+    stored = json.loads(json.dumps(space.to_json()))
+    back = LabelSpace.from_json(stored)
+    assert back == space
+    assert [back.stated(text) for text in ("", "  ", "N/A", " N/A ", " ? ")] == [None] * 5
+    assert [back.stated(text) for text in ("n/a", " Red")] == ["n/a", "Red"]
+    del stored["missing"]  # as bundles of before are
+    assert LabelSpace.from_json(stored).missing == ("",)
+    assert LabelSpace.from_json(stored).stated("N/A") == "N/A"

@@ -50,6 +50,7 @@ class Answerer:
     ) -> list[Answer]:
         """`logits`: attribute -> finite float (B, C), on the CPU, of B `items`. `views`: what each of them shows.
         `unknown`: which of them look like nothing the model was trained on: none of their answers is accepted."""
+        items = [self._less_missing(item) for item in items]
         known = self._known(items)
         decoded = self.decoders(logits, views, known)
         unaided = self.decoders(logits, views) if known else decoded
@@ -63,6 +64,11 @@ class Answerer:
             answer = self._answer(item, views[row], tags, others, sure, enough)
             answers.append(_doubted(answer) if unknown[row] else answer)
         return answers
+
+    def _less_missing(self, item: Item) -> Item:
+        """Without the given values that stand for none."""
+        given = {n: v for n, v in item.given.items() if n not in self.spaces or v not in self.spaces[n].missing}
+        return item if len(given) == len(item.given) else replace(item, given=given)
 
     def _known(self, items: Sequence[Item]) -> dict[str, Tensor]:
         """Attribute -> int64 (B,): the class that was given, `MISSING` where there is none that the model has. Without

@@ -128,10 +128,14 @@ class ItemReader:
     def _item(self, number: int, file: str, row: TableRow) -> ReadItem:
         columns, values = self.columns, row.values
         tabular = {name: values[column].strip() for name, column in columns.tabular.items()}
-        given = {name: text for name, column in columns.given.items() if (text := values[column].strip())}
+        told = {name: values[column] for name, column in columns.given.items()}
+        stated = {name: self.bundle.spaces[name].stated(text) for name, text in told.items()}
+        given = {name: value for name, value in stated.items() if value is not None}
         item = Item(values[columns.id], self._title(row), self._picture(row), None, given, tabular)
         findings = [] if row.repair is None else [row.repair]
         findings += [f"{what}: {action}" for what, action in self.bundle.tabular.unread(tabular)]
+        silent = {name: text.strip() for name, text in told.items() if stated[name] is None}
+        findings += [f"{name} values that read {text!r}: taken as not given" for name, text in silent.items() if text]
         return ReadItem(number, item, file, row, tuple(values[name] for name in columns.kept), tuple(findings))
 
     def _title(self, row: TableRow) -> str | None:

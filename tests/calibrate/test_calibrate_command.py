@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny import one_thread
 
-from fashionmt.bundle import read_bundle
+from fashionmt.bundle import read_bundle, save_bundle
 from fashionmt.calibrate import calibrate_bundle
 from fashionmt.config import CalibrateConfig, PredictColumnsConfig, PredictConfig
 from fashionmt.data.sample import sample_catalogue
@@ -137,6 +137,20 @@ def test_labels_that_the_model_does_not_know_are_named_and_are_mistakes(
     assert "gender: 1 label that the model does not know, each item a mistake: Robots" in capsys.readouterr().err
     assert summary["after"]["attributes"]["gender"]["accuracy"] < 0.51
     assert summary["after"]["attributes"]["gender"]["accepted"] == 0
+
+
+def test_texts_that_meant_no_label_in_training_are_none(
+    config: PredictConfig, rows: list[dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = read_bundle(Path(str(config.bundle)))
+    season = replace(bundle.spaces["season"], missing=("", "N/A"))
+    save_bundle(replace(bundle, spaces=bundle.spaces | {"season": season}), tmp_path / "holes")
+    half = [{**row, "season": row["season"] if i % 2 else "N/A"} for i, row in enumerate(rows)]
+    config.catalogue = written(Path(str(config.catalogue)), half)
+    summary = calibrate_bundle(replace(config, bundle=str(tmp_path / "holes")))
+    assert summary["after"]["attributes"]["season"]["items"] == sum(bool(row["season"]) for row in rows[1::2])
+    assert "season: 1 label that the model does not know" not in capsys.readouterr().err
+    assert read_bundle(tmp_path / "new").spaces["season"].missing == ("", "N/A")
 
 
 def test_labels_in_other_columns_and_rows_without_are_told(

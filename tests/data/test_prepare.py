@@ -103,6 +103,15 @@ def test_a_hole_in_the_labels_is_missing(shop: Any, prepare: Prepare) -> None:
     assert found(data) == {("colour labels that read ''", "kept, masked in the loss"): (1, ["i3"])}
 
 
+def test_a_text_that_means_no_label_is_kept_with_its_attribute(shop: Any, prepare: Prepare) -> None:
+    shop.rows[3]["colour"] = "N/A"
+    config = shop.write()
+    config.attributes["colour"].missing = ["", "N/A"]
+    data = prepare(config)
+    assert data.items.labels["colour"][3] == MISSING
+    assert {name: space.missing for name, space in data.spaces.items()} == {"colour": ("", "N/A"), "kind": ("",)}
+
+
 # Set aside
 
 

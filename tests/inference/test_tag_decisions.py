@@ -15,6 +15,7 @@ from fashionmt.confidence import Threshold, Thresholds
 from fashionmt.config import PredictConfig
 from fashionmt.data.tabular import NumericColumn, TabularEncoder
 from fashionmt.errors import UserError
+from fashionmt.inference import load_bundle
 from fashionmt.inference.run import tag_catalogue
 from fashionmt.model import build_tagger
 
@@ -112,6 +113,30 @@ def test_what_the_seller_gave_is_kept(catalogue: PredictConfig, capsys: pytest.C
     catalogue.given, catalogue.columns.given = True, {"colour": "hue"}
     with pytest.raises(UserError, match=r"columns\.given\.colour: the bundle has no such attribute"):
         tag_catalogue(catalogue)
+
+
+def with_holes(trained: Path, folder: Path) -> str:
+    """The bundle of `trained`, as from a catalogue that writes N/A where it has no season."""
+    bundle = read_bundle(trained / "bundle")
+    season = replace(bundle.spaces["season"], missing=("", "N/A"))
+    save_bundle(replace(bundle, spaces=bundle.spaces | {"season": season}), folder)
+    return str(folder)
+
+
+def test_a_text_that_meant_no_label_in_training_is_no_given_value(
+    catalogue: PredictConfig, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(str(catalogue.catalogue)).write_text("sku,name,season,gender\n1,Red Shirt,N/A,\n2,Belt, N/A ,N/A\n3,Belt,,\n")
+    catalogue.bundle = with_holes(trained, tmp_path / "holes")
+    tag_catalogue(catalogue)
+    tags = tags_in(catalogue.output)
+    assert set(tags["season_source"]) == {"predicted"}
+    assert "N/A" not in set(tags["season"])
+    assert tags["gender"].tolist()[1] == "N/A"  # of another attribute it is a text like any other
+    assert "2 season values that read 'N/A': taken as not given" in capsys.readouterr().err
+    engine = load_bundle(catalogue.bundle)
+    told, unaided = (engine.tag([{"title": "Red Shirt", "given": given}])[0] for given in ({"season": "N/A"}, {}))
+    assert told == unaided
 
 
 @pytest.fixture
