@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fashionmt.data.findings import Findings
-from fashionmt.data.tables import BadRow, Table
+from fashionmt.data.tables import BadRow, Table, TableRow
 from fashionmt.inference.quarantine import Record
 from fashionmt.problems import Code, Problem
 from fashionmt.recommend.columns import map_user_column
@@ -42,6 +42,8 @@ def read_asked(path: Path, column: str | None, attributes: Sequence[str]) -> Ask
     records: list[Record] = []
     findings = Findings()
     for number, (_, row) in enumerate(table.scan()):
+        if isinstance(row, TableRow) and row.repair is not None:
+            findings.add(row.repair, "repaired", f"line {row.line}")
         if isinstance(row, BadRow):
             records.append(Record.of(number, None, (str(path), row.line), row.problem, row.raw))
         elif (user := row.values[named]) == "":

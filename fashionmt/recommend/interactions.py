@@ -111,6 +111,8 @@ class _Reader:
             self.findings.add(f"rows that cannot be read ({row.problem.code})", "set aside", f"line {row.line}")
             return
         values, line = row.values, f"line {row.line}"
+        if row.repair is not None:
+            self.findings.add(row.repair, "repaired", line)
         user, item = values[self.columns.user], values[self.columns.item]
         if user == "" or item == "":
             self.findings.add("rows without a user or an item", "set aside", line)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fashionmt.data.tables import Table, TableRow
+from fashionmt.data.tables.json_lines import KEY_LINES, LATE_KEYS
 from fashionmt.errors import UserError
 
 HOSTILE = {
@@ -63,13 +64,25 @@ def test_a_value_is_the_text_it_is_written_as(tmp_path: Path, written: str, text
 
 
 @given(rows=st.lists(st.dictionaries(st.sampled_from("abc"), TEXTS), min_size=1), ascii=st.booleans())
-def test_columns_are_the_keys_of_the_first_object(tmp_path: Path, rows: list[dict[str, str]], ascii: bool) -> None:
-    """Keys that come up later are passed over, absent ones are empty."""
+def test_columns_are_the_keys_of_all_objects(tmp_path: Path, rows: list[dict[str, str]], ascii: bool) -> None:
+    """In the order in which they come up; absent ones are empty."""
     content = "\r\n \n".join(json.dumps(row, ensure_ascii=ascii) for row in rows)
     table = Table(write(tmp_path, "items.jsonl", content.encode()))
-    assert table.columns == list(rows[0])
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    assert table.columns == keys
     assert list(table.rows()) == [
-        TableRow(2 * i + 1, {key: row.get(key, "") for key in rows[0]}) for i, row in enumerate(rows)
+        TableRow(2 * i + 1, {key: row.get(key, "") for key in keys}) for i, row in enumerate(rows)
+    ]
+
+
+def test_a_key_that_comes_up_late_is_passed_over_and_its_row_says_so(tmp_path: Path) -> None:
+    lines = ['{"id": 1}'] * (KEY_LINES - 1) + ['{"id": 2, "hue": "Red"}', '{"id": 3, "size": "M"}', '{"hue": "Blue"}']
+    table = Table(write(tmp_path, "items.jsonl", "\n".join(lines).encode()))
+    assert table.columns == ["id", "hue"]
+    assert list(table.rows())[-3:] == [
+        TableRow(KEY_LINES, {"id": "2", "hue": "Red"}),
+        TableRow(KEY_LINES + 1, {"id": "3", "hue": ""}, LATE_KEYS),
+        TableRow(KEY_LINES + 2, {"id": "", "hue": "Blue"}),
     ]
 
 

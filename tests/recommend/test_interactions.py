@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fashionmt.data.tables.json_lines import KEY_LINES, LATE_KEYS
 from fashionmt.errors import UserError
+from fashionmt.recommend.asked import read_asked
 from fashionmt.recommend.interactions import Filters, ReadInteractions, read_interactions
 from fashionmt.recommend.times import parse_times
 
@@ -85,6 +87,17 @@ def test_nothing_is_lost_in_silence(tmp_path: Path) -> None:
         "events that stand twice, at one time": 1,
         "events at the same time as another of their user": 1,
     }
+
+
+def test_rows_that_were_repaired_are_counted(tmp_path: Path) -> None:
+    """Of JSON Lines a key that comes up late, of CSV absent fields; of events and of users."""
+    lines = ['{"user_id": "u", "item_id": "7", "timestamp": 1600000000}'] * KEY_LINES
+    lines.append('{"user_id": "u", "item_id": "007", "timestamp": 1600000000, "event": "view"}')
+    path = written(tmp_path, "a.jsonl", "\n".join(lines))
+    assert found(read(path))[LATE_KEYS] == 1
+    assert read_asked(path, None, ()).findings.counts[LATE_KEYS, "repaired"] == 1
+    short = written(tmp_path, "a.csv", "user_id,item_id,timestamp\nu,7,1600000000\nu,007\n")
+    assert found(read(short))["rows with too few fields, the absent ones read as empty"] == 1
 
 
 def test_without_a_column_of_times_the_file_is_the_order(tmp_path: Path) -> None:

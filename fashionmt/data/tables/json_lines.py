@@ -1,6 +1,7 @@
 """JSON Lines: one object a line, of texts, numbers, true, false and null. A number is the text that it is written as.
 
-The columns are the keys of the first object: a key that comes up later is passed over, one that is absent is empty.
+The columns are the keys of the first `KEY_LINES` lines: a key that comes up later is passed over, and its rows say so;
+one that is absent is empty.
 """
 
 import json
@@ -13,6 +14,8 @@ from fashionmt.data.tables.row import BadRow, Place, Scanned, TableRow
 from fashionmt.errors import UserError
 from fashionmt.problems import Code, Problem
 
+KEY_LINES = 5000
+LATE_KEYS = f"rows with a key that none of the first {KEY_LINES:,} lines has, read without it"
 LITERALS = {None: "", True: "true", False: "false"}
 
 
@@ -24,6 +27,7 @@ class JsonLinesFile:
         self.path = path
         self._first = beginning(path)
         self.columns = self._keys()
+        self._known = frozenset(self.columns)
 
     def scan(self, start: Place | None = None) -> Iterator[Scanned]:
         """Every row from `start` on, with its place."""
@@ -34,19 +38,30 @@ class JsonLinesFile:
             if isinstance(texts, Problem):
                 yield Place(offset, number), BadRow.of(number, texts, line)
             else:
-                yield Place(offset, number), TableRow(number, {name: texts.get(name, "") for name in self.columns})
+                yield Place(offset, number), self._row(number, texts)
+
+    def _row(self, number: int, texts: dict[str, str]) -> TableRow:
+        repair = None if texts.keys() <= self._known else LATE_KEYS
+        return TableRow(number, {name: texts.get(name, "") for name in self.columns}, repair)
 
     def _keys(self) -> list[str]:
-        error = UserError(str(self.path), "the catalogue is empty", "Give it rows, one JSON object a line")
+        """In the order in which they come up; of a file that begins with many bad lines, those of the first object."""
+        keys: dict[str, None] | None = None
         bad = None
         for _, number, line in physical_lines(self.path, self._first):
+            if keys is not None and number > KEY_LINES:
+                break
             if line.isspace():
                 continue
             texts = _texts(line)
-            if not isinstance(texts, Problem):
-                return list(texts)
-            bad = bad or BadRow.of(number, texts, line)
-        raise bad.refused(self.path) if bad else error
+            if isinstance(texts, Problem):
+                bad = bad or BadRow.of(number, texts, line)
+            else:
+                keys = (keys or {}) | dict.fromkeys(texts)
+        if keys is None:
+            error = UserError(str(self.path), "the catalogue is empty", "Give it rows, one JSON object a line")
+            raise bad.refused(self.path) if bad else error
+        return list(keys)
 
 
 def _texts(line: bytes) -> dict[str, str] | Problem:
