@@ -38,6 +38,21 @@ def test_of_two_members_with_one_name_the_last_counts(kind: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_members_and_names_may_begin_with_the_folder_itself(kind: str, tmp_path: Path) -> None:
+    """As `tar cf p.tar -C photos .` calls its members."""
+    members = {"./1.jpg": b"one", ".//new/2.jpg": b"two", "3.jpg": b"three", "../4.jpg": b"four", ".5.jpg": b"five"}
+    {"zip": write_zip, "tar": write_tar}[kind](tmp_path / f"p.{kind}", members)
+    source = open_pictures(str(tmp_path / f"p.{kind}"), LIMITS)
+    assert source is not None
+    for name in ("1.jpg", "./1.jpg", "new/2.jpg", "./new/2.jpg", "3.jpg", "./3.jpg", ".5.jpg"):
+        assert source.read(name) in members.values()
+    assert (source.read("./1.jpg"), source.read("./3.jpg")) == (b"one", b"three")
+    for name in ("4.jpg", "new/../1.jpg", "5.jpg", "/1.jpg", "2.jpg"):
+        assert refusal(source, name) is Code.IMAGE_NOT_FOUND
+    source.close()
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_threads_do_not_get_each_others_pictures(kind: str, tmp_path: Path) -> None:
     pictures = {f"{i}.jpg": bytes([i]) * 200_000 for i in range(16)}
     {"zip": write_zip, "tar": write_tar}[kind](tmp_path / f"p.{kind}", pictures)

@@ -35,7 +35,7 @@ class Archive(Protocol):
 
 
 class _ArchivePictures:
-    """The members of an archive by their exact name; of two with one name the last counts."""
+    """The members of an archive by their name, with or without a leading `./`; of two with one name the last counts."""
 
     archive: ClassVar[type[Archive]]
 
@@ -48,7 +48,7 @@ class _ArchivePictures:
 
     def read(self, name: str) -> bytes:
         """A member's bytes. Raises `PictureRefused`."""
-        return self._archive.get().read(name, self.limits.max_bytes)
+        return self._archive.get().read(_plain(name), self.limits.max_bytes)
 
     def close(self) -> None:
         """Close the archive's file."""
@@ -56,7 +56,7 @@ class _ArchivePictures:
 
 
 class ZipArchive:
-    """An open .zip file."""
+    """An open .zip file. Members are named without a leading `./`."""
 
     def __init__(self, path: Path) -> None:
         """Raises `UserError` where it cannot be read."""
@@ -64,14 +64,13 @@ class ZipArchive:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, *BROKEN) as error:
             raise _unreadable(path, ".zip", error) from None
+        self._members = {_plain(member.filename): member for member in self._zip.infolist()}
         self._lock = threading.Lock()
 
     def read(self, name: str, max_bytes: int) -> bytes:
         """A member's bytes. Raises `PictureRefused`."""
-        try:
-            member = self._zip.getinfo(name)
-        except KeyError:
-            raise _absent() from None
+        if (member := self._members.get(name)) is None:
+            raise _absent()
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG) or member.is_dir():
             raise _not_regular()
         if member.compress_type not in METHODS:
@@ -97,7 +96,7 @@ class ZipArchive:
 
 
 class TarArchive:
-    """An open .tar file."""
+    """An open .tar file. Members are named without a leading `./`."""
 
     def __init__(self, path: Path) -> None:
         """Raises `UserError` where it is compressed or cannot be read to its end."""
@@ -157,13 +156,20 @@ def _places(file: BinaryIO) -> dict[str, tuple[int, int] | None]:
             if member.size < 0:
                 raise tarfile.ReadError("a member of negative size")  # older versions would read in a circle
             plain = member.isreg() and not member.issparse()
-            places[member.name] = (member.offset_data, member.size) if plain else None
+            places[_plain(member.name)] = (member.offset_data, member.size) if plain else None
             archive.members.clear()  # type: ignore[attr-defined]  # they would all be kept
         file.seek(archive.offset)
     # A header that cannot be read looks to the tarfile module like the end, which is zeros.
     if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
         raise tarfile.ReadError("a header is damaged")
     return places
+
+
+def _plain(name: str) -> str:
+    """`tar cf p.tar -C photos .` calls its members `./1.jpg`."""
+    while name.startswith("./"):
+        name = name[2:].lstrip("/")
+    return name
 
 
 def _unreadable(path: Path, kind: str, error: Exception) -> UserError:
