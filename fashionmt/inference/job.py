@@ -14,7 +14,7 @@ from fashionmt.errors import TakenError, UserError
 from fashionmt.inference.catalogue_items import Catalogue, ItemReader
 from fashionmt.inference.column_map import TaggingColumns, map_columns
 from fashionmt.inference.input_files import input_files
-from fashionmt.inference.manifest import NAME, Manifest, fingerprint, read_manifest, write_manifest
+from fashionmt.inference.manifest import NAME, SUCCESS, Manifest, fingerprint, read_manifest, write_manifest
 from fashionmt.inference.part_files import PART_FILES, PartFiles, part_files
 from fashionmt.inference.picture_listing import ID, PictureListing
 from fashionmt.inference.pictures import PictureLimits, open_pictures
@@ -26,7 +26,7 @@ RUNS = Path("runs/predict")
 JOINED = (".csv", ".parquet")
 """Suffixes of an output that is one file."""
 SETUP_SECONDS = 300
-SUCCESS, QUARANTINE = "_SUCCESS", "quarantine.csv"
+QUARANTINE = "quarantine.csv"
 SUMMARY, REVIEW_QUEUE = "summary.html", "review_queue.csv"
 WHOLE_FILES = (NAME, SUCCESS, QUARANTINE, SUMMARY, REVIEW_QUEUE)
 """Those that are not of one part."""

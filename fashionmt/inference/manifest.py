@@ -14,7 +14,7 @@ from fashionmt.errors import UserError
 from fashionmt.storage import publish
 
 FORMAT = 1
-NAME = "_manifest.json"
+NAME, SUCCESS = "_manifest.json", "_SUCCESS"
 
 
 @dataclass(frozen=True)

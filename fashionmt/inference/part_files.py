@@ -1,7 +1,8 @@
 """A part of an output: a file of tags, one of what could not be tagged, and a footer that says that both are whole.
 
 The footer is written last of all: in Parquet it is the file's own metadata, beside a CSV file it is a file. A part is
-there when its footer is, names the job's fingerprint and rows, and fits the files; else it is made again.
+there when its footer is, names the job's fingerprint and rows, and fits the files; else it is made again. What a
+Parquet file of tags holds is not checked for that, which would take long, but where it is read: it is removed then.
 """
 
 import hashlib
@@ -16,7 +17,8 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from fashionmt.inference.manifest import Manifest
+from fashionmt.errors import UserError
+from fashionmt.inference.manifest import SUCCESS, Manifest
 from fashionmt.inference.quarantine import Record, encode_records
 from fashionmt.inference.tag_table import to_csv
 from fashionmt.problems import Code
@@ -117,7 +119,8 @@ class PartFiles:
             return None
 
     def whole(self, manifest: Manifest) -> Footer | None:
-        """The footer, where the part is the manifest's and all of its files are as they were written."""
+        """The footer, where the part is the manifest's and all of its files are there and, those of tags in Parquet
+        aside, as they were written."""
         footer, rows = self.read_footer(), manifest.rows_of(self.part)
         if footer is None or footer.fingerprint != manifest.fingerprint:
             return None
@@ -131,8 +134,17 @@ class PartFiles:
         return footer
 
     def read_tags(self, columns: Sequence[str] | None = None) -> Any:
-        """The tagged rows of a part in Parquet, as a pyarrow table."""
-        return pyarrow.parquet.read_table(self.tags, columns=columns, page_checksum_verification=True)
+        """The tagged rows of a part in Parquet, as a pyarrow table. One that is damaged is removed, and `_SUCCESS` with
+        it, so that the job makes it again; raises `UserError`, which says so."""
+        try:
+            return pyarrow.parquet.read_table(self.tags, columns=columns, page_checksum_verification=True)
+        except (OSError, pyarrow.ArrowException) as error:
+            if getattr(error, "errno", None) is not None:  # it could not be read at all
+                raise
+            remove(self.folder / SUCCESS)
+            remove(self.tags)
+            repair = "It was removed: run the same command again, which makes it anew"
+            raise UserError(str(self.tags), f"damaged ({str(error)[:100]})", repair) from error
 
 
 def part_files(folder: Path, manifest: Manifest) -> list[PartFiles]:

@@ -18,8 +18,8 @@ from fashionmt.config import PredictConfig
 from fashionmt.errors import TakenError, TooManyBadError
 from fashionmt.inference.finish import join_parts, write_quarantine
 from fashionmt.inference.interrupt import heeding_signals
-from fashionmt.inference.job import QUARANTINE, SETUP_SECONDS, SUCCESS, claim, places
-from fashionmt.inference.manifest import InputFile, Manifest, PartStart, fingerprint, write_manifest
+from fashionmt.inference.job import QUARANTINE, SETUP_SECONDS, claim, places
+from fashionmt.inference.manifest import SUCCESS, InputFile, Manifest, PartStart, fingerprint, write_manifest
 from fashionmt.inference.part import RowsDone
 from fashionmt.inference.part_files import Footer, PartFiles, part_files
 from fashionmt.inference.progress import Progress

@@ -135,6 +135,24 @@ def test_a_part_that_is_cut_or_gone_or_lacks_its_quarantine_is_made_again(
     assert repaired(job, damaged) == (golden, 4)
 
 
+@pytest.mark.parametrize(("part", "finished"), [(0, True), (0, False), (2, False)])
+def test_a_part_whose_content_is_damaged_is_named_and_made_again(
+    job: dict[str, Any], golden: dict[str, Any], damaged: Path, part: int, finished: bool
+) -> None:
+    """Of a finished job the first part alone is read, to be shown."""
+    path = damaged / f"part-{part:05}-of-00003.parquet"
+    content = bytearray(path.read_bytes())
+    start = pyarrow.parquet.read_metadata(path).row_group(0).column(1)
+    content[start.dictionary_page_offset + start.total_compressed_size - 2] ^= 0xFF
+    path.write_bytes(content)
+    if not finished:
+        (damaged / "_SUCCESS").unlink()
+    with pytest.raises(UserError, match=rf"{path.name}: damaged \(.*\)\. It was removed: run the same command again"):
+        repaired(job, damaged)
+    assert not (damaged / "_SUCCESS").exists()
+    assert repaired(job, damaged) == (golden, 4 if part == 0 else 3)
+
+
 def test_a_part_of_another_job_or_place_is_made_again(
     job: dict[str, Any], golden: dict[str, Any], damaged: Path, tmp_path: Path
 ) -> None:
