@@ -20,7 +20,7 @@ ALTERNATIVES = 3
 UNKNOWN, LOW, NO_THRESHOLD = "unknown", "low_confidence", "no_threshold"
 CONTRADICTS, UNKNOWN_VALUE = "contradicts", "unknown_value"
 """Why a person should look: an item like none in training, an answer below its threshold, one that no confidence is
-enough for, a given value that the model is sure is another, one that the model has no class for."""
+enough for, a value that the model by itself is sure is another, a given one that the model has no class for."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Answerer:
     def __init__(self, bundle: Bundle) -> None:
         self.spaces = bundle.spaces
         self.decoders = bundle.decoders
+        taxonomy = bundle.decoder.taxonomy
+        self.together = () if taxonomy is None else taxonomy.attributes
 
     def __call__(
         self, logits: Mapping[str, Tensor], items: Sequence[Item], views: Sequence[str], unknown: Sequence[bool]
@@ -55,7 +57,7 @@ class Answerer:
         decoded = self.decoders(logits, views, known)
         unaided = self.decoders(logits, views) if known else decoded
         columns = {name: self._tags(name, decoded) for name in logits}
-        doubts = {name: self._doubts(name, unaided) for name in known}
+        doubts = {name: self._doubts(name, unaided) for name in self._touched(known)}
         confidences, accepted = decoded.item_confidence.tolist(), decoded.item_accepted.tolist()
         answers = []
         for row, (item, sure, enough) in enumerate(zip(items, confidences, accepted, strict=True)):
@@ -80,6 +82,11 @@ class Answerer:
             if any(name in item.given for item in items)
         }
         return {name: indices for name, indices in given.items() if (indices != MISSING).any()}
+
+    def _touched(self, known: Mapping[str, Tensor]) -> list[str]:
+        """The attributes that are given somewhere, and those whose answers go with theirs."""
+        together = self.together if any(name in known for name in self.together) else ()
+        return list(dict.fromkeys([*known, *together]))
 
     def _tags(self, name: str, decoded: Decoded) -> list[Tag]:
         """The tags of one head, item by item."""
@@ -109,8 +116,10 @@ class Answerer:
         accepted: bool,
     ) -> Answer:
         """The model's answer with the values that were given in their places."""
+        misled = self._misled(item, tags, doubts)
+        tags |= {name: replace(tags[name], accepted=False) for name in misled}
         doubtful = [name for name, tag in tags.items() if name not in item.given and not tag.accepted]
-        reasons = [f"{self._too_little(view, name)}:{name}" for name in doubtful]
+        reasons = [self._too_little(view, name, misled.get(name)) for name in doubtful]
         for name, value in item.given.items():
             reason = self._reason(name, value, doubts.get(name))
             reasons += [] if reason is None else [reason]
@@ -124,16 +133,32 @@ class Answerer:
             tuple(reasons),
         )
 
-    def _too_little(self, view: str, name: str) -> str:
-        """Why an answer was not accepted."""
+    def _misled(self, item: Item, tags: Mapping[str, Tag], doubts: Mapping[str, str | None]) -> dict[str, str | None]:
+        """Attribute -> what the model would be sure of by itself, of the answers that go with a given value which it
+        contradicts, and of which it is not as sure by itself."""
+        given = [name for name in self.together if name in item.given]
+        if not any(self._contradicts(name, item.given[name], doubts.get(name)) for name in given):
+            return {}
+        others = [name for name in self.together if name not in item.given]
+        return {name: doubts[name] for name in others if doubts[name] != tags[name].value}
+
+    def _too_little(self, view: str, name: str, doubt: str | None) -> str:
+        """Why an answer was not accepted. `doubt`: the other one that the model is sure of by itself."""
+        if doubt is not None:
+            return f"{CONTRADICTS}:{name}={doubt}"
         thresholds = self.decoders.of(view).thresholds
-        return NO_THRESHOLD if thresholds is None or thresholds.heads[name].confidence is None else LOW
+        never = thresholds is None or thresholds.heads[name].confidence is None
+        return f"{NO_THRESHOLD if never else LOW}:{name}"
 
     def _reason(self, name: str, value: str, doubt: str | None) -> str | None:
         """Why a person should look at a value that was given."""
         if value not in self.spaces[name].classes:
             return f"{UNKNOWN_VALUE}:{name}"
-        return f"{CONTRADICTS}:{name}={doubt}" if doubt not in (None, value) else None
+        return f"{CONTRADICTS}:{name}={doubt}" if self._contradicts(name, value, doubt) else None
+
+    def _contradicts(self, name: str, value: str, doubt: str | None) -> bool:
+        """Whether the model is sure of another value than the given one, which it knows."""
+        return value in self.spaces[name].classes and doubt not in (None, value)
 
 
 def _doubted(answer: Answer) -> Answer:

@@ -67,7 +67,8 @@ class Tag:
     was given."""
     accepted: bool = False
     """Its confidence is at or above the head's threshold, False where the bundle has none; or it was given, and the
-    model does not contradict it."""
+    model does not contradict it. Of one that goes with a given value which the model contradicts: the model by itself
+    would be accepted with the same."""
     alternatives: tuple[tuple[str, float], ...] = ()
     """The three most probable classes besides the answer, and their probabilities, falling. With a taxonomy one may
     be above the answer's own: the answers are the classes of the best combination."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tagged import decided_by, same
+from tagged import decided_by, same, sure
 
 from fashionmt.bundle import Bundle
 from fashionmt.confidence import Threshold, Thresholds
@@ -70,6 +70,48 @@ def test_a_given_value_that_the_model_is_sure_is_another_is_for_review(decided: 
         right = engine.tag([replace(item, given={"gender": own})])[0]
         assert right.tags["gender"].accepted
         assert not any(reason.startswith("contradicts") for reason in right.review_reasons)
+
+
+def test_what_goes_with_a_contradicted_value_is_accepted_only_where_the_model_says_it_by_itself(
+    decided: Bundle, items: list[Item]
+) -> None:
+    names, engine = _with_taxonomy(decided, {})
+    agreeing = set()
+    for item in items[:20]:
+        own = engine.tag([item])[0].tags
+        for article in decided.spaces[names[0]].classes:
+            told = engine.tag([replace(item, given={names[0]: article})])[0]
+            right = article == own[names[0]].value
+            assert told.accepted == right
+            for name in names[1:]:
+                agrees = told.tags[name].value == own[name].value
+                agreeing.add((right, agrees))
+                assert told.tags[name].accepted == agrees
+                assert (f"contradicts:{name}={own[name].value}" in told.review_reasons) != agrees
+    assert {(False, True), (False, False)} <= agreeing
+
+
+def test_what_goes_with_a_contradicted_value_needs_a_model_that_is_sure_of_it_by_itself(
+    decided: Bundle, items: list[Item]
+) -> None:
+    names, engine = _with_taxonomy(decided, {})
+    own = engine.tag(items[:1])[0].tags
+    given = {names[0]: next(name for name in decided.spaces[names[0]].classes if name != own[names[0]].value)}
+    misled = engine.tag([replace(items[0], given=given)])[0].tags
+    between = (sure(own[names[1]]) + sure(misled[names[1]])) / 2
+    assert sure(own[names[1]]) < between
+    told = _with_taxonomy(decided, {names[1]: Threshold(0.9, between)})[1].tag([replace(items[0], given=given)])[0]
+    assert not told.tags[names[1]].accepted
+    assert f"low_confidence:{names[1]}" in told.review_reasons
+
+
+def _with_taxonomy(decided: Bundle, thresholds: dict[str, Threshold]) -> tuple[tuple[str, ...], TaggingEngine]:
+    """The taxonomy's attributes, and an engine that accepts every answer to them, but for these thresholds."""
+    assert decided.decoder.taxonomy is not None
+    assert decided.decoder.thresholds is not None
+    names = decided.decoder.taxonomy.attributes
+    heads = dict(decided.decoder.thresholds.heads) | {name: Threshold(0.9, 0.0) for name in names} | thresholds
+    return names, TaggingEngine(decided_by(decided, Thresholds(heads, Threshold(0.8, 0.0))))
 
 
 def test_an_item_of_which_all_is_known_has_no_confidence(decided: Bundle, items: list[Item]) -> None:
