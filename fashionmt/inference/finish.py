@@ -48,10 +48,15 @@ def finish(job: Job, footers: list[Footer], max_bad_fraction: float, speed: dict
 
 def is_finished(job: Job) -> bool:
     """Whether `_SUCCESS` says so of this very job, and the joined file and the summary are there where asked for."""
-    if not job.success.is_file() or job.success.read_text().strip() != job.manifest.fingerprint:
+    if not is_success(job.success, job.manifest.fingerprint):
         return False
     asked = [file for file in (job.joined, job.summary) if file is not None]
     return bool(job.manifest.totals) and all(file.is_file() for file in asked)
+
+
+def is_success(file: Path, mark: str) -> bool:
+    """Whether `file`, a `_SUCCESS`, is there and of the job of this fingerprint."""
+    return file.is_file() and file.read_text().strip() == mark
 
 
 def write_quarantine(folder: Path, of_parts: Sequence[PartFiles]) -> None:

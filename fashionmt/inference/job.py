@@ -197,7 +197,7 @@ def claim(folder: Path, joined: Path | None, mark: str, overwrite: bool, make: C
         found = _read_or_none(folder, overwrite)  # another shard's process may have been first
         if found is not None and found.fingerprint == mark:
             return found
-        _clear(folder, found, mark, overwrite)
+        _clear(folder, joined, found, mark, overwrite)
         write_manifest(folder, manifest)
     return manifest
 
@@ -211,7 +211,7 @@ def _read_or_none(folder: Path, overwrite: bool) -> Manifest | None:
         raise
 
 
-def _clear(folder: Path, found: Manifest | None, mark: str, overwrite: bool) -> None:
+def _clear(folder: Path, joined: Path | None, found: Manifest | None, mark: str, overwrite: bool) -> None:
     """Remove what another job left. Raises `TakenError` where that was not asked for."""
     parts = sorted(file for pattern in PART_FILES for file in folder.glob(pattern))
     whole = [folder / name for name in WHOLE_FILES]
@@ -223,8 +223,17 @@ def _clear(folder: Path, found: Manifest | None, mark: str, overwrite: bool) -> 
         strange = [file.name for file in folder.iterdir() if file not in known and file.suffix != ".lock"]
         if strange:
             raise _taken(folder, f"holds other files ({', '.join(sorted(strange)[:3])})")
-    for file in [folder / SUCCESS, *parts, *whole]:
+    take_back(folder / SUCCESS, joined)
+    for file in [*parts, *whole]:
         remove(file)
+
+
+def take_back(success: Path, joined: Path | None) -> None:
+    """Remove what says that a job is done, before it is: the file that parts are joined into is then never an older
+    job's."""
+    remove(success)
+    if joined is not None:
+        remove(joined)
 
 
 def _taken(folder: Path, wrong: str) -> TakenError:

@@ -16,9 +16,9 @@ import pyarrow
 
 from fashionmt.config import PredictConfig
 from fashionmt.errors import TakenError, TooManyBadError
-from fashionmt.inference.finish import join_parts, write_quarantine
+from fashionmt.inference.finish import is_success, join_parts, write_quarantine
 from fashionmt.inference.interrupt import heeding_signals
-from fashionmt.inference.job import QUARANTINE, SETUP_SECONDS, claim, places
+from fashionmt.inference.job import QUARANTINE, SETUP_SECONDS, claim, places, take_back
 from fashionmt.inference.manifest import SUCCESS, InputFile, Manifest, PartStart, fingerprint, write_manifest
 from fashionmt.inference.part import RowsDone
 from fashionmt.inference.part_files import Footer, PartFiles, part_files
@@ -28,7 +28,7 @@ from fashionmt.recommend.asked import Asked
 from fashionmt.recommend.lists import POPULAR, Recommended
 from fashionmt.recommend.people import BATCH, people_at
 from fashionmt.recommend.serving import Serving, open_serving
-from fashionmt.storage import held, publish, remove
+from fashionmt.storage import held, publish
 
 DIGITS = 6
 SCHEMA = pyarrow.schema(
@@ -55,6 +55,12 @@ class Job:
     def parts(self) -> list[PartFiles]:
         """Every part's files, there or not."""
         return part_files(self.folder, self.manifest)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `_SUCCESS` says so of this very job, and the joined file is there where it is asked for."""
+        there = self.joined is None or self.joined.is_file()
+        return there and is_success(self.folder / SUCCESS, self.manifest.fingerprint)
 
     @property
     def asked(self) -> Asked:
@@ -102,8 +108,8 @@ def _open_job(config: PredictConfig, serving: Serving) -> Job:
 def _make_parts(job: Job) -> int:
     """Make what is not there; how many people that was."""
     todo = [part for part, files in enumerate(job.parts) if files.whole(job.manifest) is None]
-    if todo:
-        remove(job.folder / SUCCESS)
+    if todo or not job.is_finished:
+        take_back(job.folder / SUCCESS, job.joined)
     progress = Progress(sum(len(job.manifest.rows_of(part)) for part in todo), "recommending", "users")
     with heeding_signals("recommending") as heed, closing(progress):
         for part in todo:
@@ -165,7 +171,7 @@ def _close(job: Job, max_bad_fraction: float, made: int) -> dict[str, Any]:
         if bad > max_bad_fraction * (bad + job.serving.rows):
             repair = f"See {job.folder / QUARANTINE}, and repair the rows or raise max_bad_fraction"
             raise TooManyBadError(str(job.folder), f"{bad} rows cannot be read, over {max_bad_fraction:.0%}", repair)
-        if job.joined is not None and (made or not job.joined.is_file()):
+        if job.joined is not None and not job.is_finished:
             join_parts(job.parts, job.joined)
         write_manifest(job.folder, replace(job.manifest, totals=totals | {"quarantined": bad}))
         publish(job.folder / SUCCESS, f"{job.manifest.fingerprint}\n".encode())

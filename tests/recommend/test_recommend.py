@@ -51,7 +51,8 @@ def saved_ranker(items: Items, folder: Path, digest: str | None = None) -> Path:
 
 def made(index: Path, interactions: Path, folder: Path, **options: Any) -> tuple[dict[str, Any], pd.DataFrame]:
     """The summary, and the lists."""
-    job = {name: options.pop(name) for name in ("part_rows", "format", "max_bad_fraction") if name in options}
+    own = ("part_rows", "format", "max_bad_fraction", "overwrite")
+    job = {name: options.pop(name) for name in own if name in options}
     asked = RecommendConfig(interactions=str(interactions), **{"model": "mean", **options})
     config = PredictConfig(task="recommend", index=str(index), output=str(folder / "lists.csv"), recommend=asked, **job)
     summary = recommend(config)
@@ -160,6 +161,21 @@ def test_rows_that_cannot_be_read_are_in_quarantine(tmp_path: Path, index: Path,
     assert set(lists["user_id"]) == {"u1"}
     table = pd.read_csv(tmp_path / "lists.csv.parts" / "quarantine.csv")
     assert table["code"].tolist() == ["ROW_RAGGED", "ROW_NOT_UTF8", "ID_MISSING", "ROW_RAGGED"]
+
+
+def test_a_job_that_overwrites_never_ends_with_the_lists_of_another(
+    tmp_path: Path, index: Path, interactions: Path
+) -> None:
+    made(index, interactions, tmp_path)
+    other = tmp_path / "other.csv"
+    other.write_bytes(b"user_id,item_id,timestamp\nsomeone,105,1600000000\nsomeone,\xff,1600000000\n")
+    with pytest.raises(TooManyBadError):
+        made(index, other, tmp_path, overwrite=True)
+    assert not (tmp_path / "lists.csv").exists()
+    (tmp_path / "lists.csv").write_text("user_id,rank\nu1,1\n")  # as an older version left it there
+    summary, lists = made(index, other, tmp_path, max_bad_fraction=0.5)
+    assert (summary["complete"], summary["users_done_now"]) == (True, 0)
+    assert set(lists["user_id"]) == {"someone"}
 
 
 def test_an_index_of_another_bundle_is_refused_and_both_are_named(
