@@ -63,7 +63,8 @@ class PredictConfig:
     finalize: bool = False
     """Tag nothing: close an output whose parts are all there, as the last of the shards does."""
     overwrite: bool = False
-    """Replace the output of another job."""
+    """Replace the output of another job, and make this job's parts anew though they are there: with shards, each its
+    own. Without it the same command goes on with what was begun."""
     part_rows: int = 4096
     """Rounded up to whole batches."""
     shard: str = "0/1"

@@ -14,14 +14,15 @@ SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINA
 class StoppedError(UserError):
     """Someone asked the job to stop."""
 
-    def __init__(self, code: ExitCode, doing: str) -> None:
-        super().__init__(doing, "stopped", "The same command goes on where it was")
+    def __init__(self, code: ExitCode, doing: str, overwrite: bool) -> None:
+        command = "The same command without overwrite=true" if overwrite else "The same command"
+        super().__init__(doing, "stopped", f"{command} goes on where it was")
         self.code = code
 
 
 @contextlib.contextmanager
-def heeding_signals(doing: str = "tagging") -> Iterator[Callable[[], None]]:
-    """Gives what raises `StoppedError` once one of `SIGNALS` has come."""
+def heeding_signals(doing: str = "tagging", overwrite: bool = False) -> Iterator[Callable[[], None]]:
+    """Gives what raises `StoppedError` once one of `SIGNALS` has come. `overwrite`: the same command begins anew."""
     asked: list[ExitCode] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -30,7 +31,7 @@ def heeding_signals(doing: str = "tagging") -> Iterator[Callable[[], None]]:
 
     def heed() -> None:
         if asked:
-            raise StoppedError(asked[0], doing)
+            raise StoppedError(asked[0], doing, overwrite)
 
     if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
         yield heed

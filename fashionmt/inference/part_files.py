@@ -107,6 +107,11 @@ class PartFiles:
         else:
             publish(self.tags, _parquet(tags, sealed))
 
+    def remove(self) -> None:
+        """First what says that the part is there."""
+        for file in (self.footer, self.tags, self.quarantine, self.embeddings):
+            remove(file)
+
     def read_footer(self) -> Footer | None:
         """None where there is none that can be read."""
         try:

@@ -13,13 +13,13 @@ from fashionmt.errors import TakenError, TooManyBadError, UserError
 from fashionmt.inference.finish import finish, is_finished
 from fashionmt.inference.input_files import check_named
 from fashionmt.inference.interrupt import heeding_signals
-from fashionmt.inference.job import SETUP_SECONDS, Job, open_job
+from fashionmt.inference.job import SETUP_SECONDS, Job, open_job, take_back
 from fashionmt.inference.local_parts import make_parts
 from fashionmt.inference.part import RowsDone, Told
 from fashionmt.inference.progress import Progress, peak_megabytes
 from fashionmt.inference.show import show_begin, show_end
 from fashionmt.paths import newest_bundle
-from fashionmt.storage import held, remove
+from fashionmt.storage import held
 
 TRAININGS = Path("runs")
 Maker = Callable[[Job, PredictConfig, Sequence[int], Told], None]
@@ -90,13 +90,18 @@ def _maker(engine: str) -> Maker:
 
 
 def _make_parts(job: Job, config: PredictConfig, maker: Maker, which: int, count: int) -> Progress:
-    """Make this shard's parts that are not there."""
-    todo = [part for part in range(len(job.parts)) if part % count == which and _is_to_do(job, part, config.retry)]
+    """Make this shard's parts that are not there; all of them where they are to be overwritten."""
+    own = [part for part in range(len(job.parts)) if part % count == which]
+    if config.overwrite:
+        take_back(job.success, job.joined)
+        for part in own:  # of other shards none: they may have begun, or ended
+            job.parts[part].remove()
+    todo = [part for part in own if _is_to_do(job, part, config.retry)]
     if todo or not is_finished(job):
-        remove(job.success)
+        take_back(job.success, job.joined)
     progress = Progress(sum(len(job.manifest.rows_of(part)) for part in todo))
     begin = Begin(config.early_stop, progress.total)
-    with heeding_signals() as heed, closing(progress):
+    with heeding_signals(overwrite=config.overwrite) as heed, closing(progress):
 
         def told(done: RowsDone) -> None:
             heed()

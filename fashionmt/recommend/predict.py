@@ -75,7 +75,7 @@ def recommend(config: PredictConfig) -> dict[str, Any]:
     with held(job.folder / ".recommend.lock", 0) as ours:
         if not ours:
             raise TakenError(f"output={job.folder}", "another process is at it", "Wait for it to end")
-        made = _make_parts(job)
+        made = _make_parts(job, config.overwrite)
         return _close(job, config.max_bad_fraction, made)
 
 
@@ -105,13 +105,17 @@ def _open_job(config: PredictConfig, serving: Serving) -> Job:
     return Job(folder, joined, claim(folder, joined, mark, config.overwrite, lambda: manifest), serving)
 
 
-def _make_parts(job: Job) -> int:
-    """Make what is not there; how many people that was."""
+def _make_parts(job: Job, overwrite: bool) -> int:
+    """Make what is not there, or all of it; how many people that was."""
+    if overwrite:
+        take_back(job.folder / SUCCESS, job.joined)
+        for files in job.parts:
+            files.remove()
     todo = [part for part, files in enumerate(job.parts) if files.whole(job.manifest) is None]
     if todo or not job.is_finished:
         take_back(job.folder / SUCCESS, job.joined)
     progress = Progress(sum(len(job.manifest.rows_of(part)) for part in todo), "recommending", "users")
-    with heeding_signals("recommending") as heed, closing(progress):
+    with heeding_signals("recommending", overwrite) as heed, closing(progress):
         for part in todo:
             _make_part(job, part, heed, progress)
     return progress.done

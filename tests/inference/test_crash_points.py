@@ -15,7 +15,8 @@ import pytest
 
 from fashionmt import storage
 from fashionmt.config import PredictConfig
-from fashionmt.errors import TakenError, UserError
+from fashionmt.errors import ExitCode, TakenError, UserError
+from fashionmt.inference.interrupt import StoppedError
 from fashionmt.inference.manifest import read_manifest
 from fashionmt.inference.quarantine import read_records
 from fashionmt.inference.run import tag_catalogue
@@ -183,6 +184,11 @@ def test_two_processes_do_not_make_the_same_shard(job: dict[str, Any], golden: d
         with pytest.raises(TakenError, match="another process is at it"):
             repaired(job, damaged)
     assert repaired(job, damaged) == (golden, 0)
+
+
+def test_whoever_stops_a_job_that_overwrites_is_told_how_it_goes_on() -> None:
+    told = "The same command without overwrite=true goes on where it was"
+    assert told in str(StoppedError(ExitCode.INTERRUPTED, "tagging", True))
 
 
 # Real signals

@@ -227,6 +227,41 @@ def test_shards_make_the_whole_together(catalogue: PredictConfig, tmp_path: Path
     assert tags_in(catalogue.output).equals(whole)
 
 
+def test_overwriting_tags_again_what_is_all_there(catalogue: PredictConfig) -> None:
+    tag_catalogue(catalogue)
+    before = tags_in(catalogue.output)
+    Image.new("RGB", (60, 80), "blue").save(Path(str(catalogue.images)) / "007.jpg")
+    assert tag_catalogue(catalogue)["rows_done_now"] == 0
+    catalogue.overwrite = True
+    assert tag_catalogue(catalogue)["rows_done_now"] == 5
+    after = tags_in(catalogue.output)
+    assert (after["item_confidence"] != before["item_confidence"]).tolist() == [True, False, False, False]
+
+
+def test_shards_overwrite_each_its_own_parts(catalogue: PredictConfig) -> None:
+    tag_catalogue(catalogue)
+    whole = tags_in(catalogue.output)
+    catalogue.overwrite = True
+    done = [tag_catalogue(replace(catalogue, shard=shard))["rows_done_now"] for shard in ("0/2", "1/2")]
+    assert done == [3, 2]  # of three parts the first and the last, then the second
+    assert tags_in(catalogue.output).equals(whole)
+    catalogue.part_rows = 4  # another job: its first shard clears the folder, its second keeps what the first made
+    done = [tag_catalogue(replace(catalogue, shard=shard))["complete"] for shard in ("1/2", "0/2")]
+    assert done == [False, True]
+
+
+def test_a_job_that_overwrites_leaves_no_joined_file_of_another(catalogue: PredictConfig, tmp_path: Path) -> None:
+    catalogue.output = str(tmp_path / "tags.csv")
+    tag_catalogue(catalogue)
+    other = replace(catalogue, part_rows=4, max_bad_fraction=0.1, overwrite=True)
+    for _ in range(2):  # over another job's tags, then over its own
+        with pytest.raises(TooManyBadError):
+            tag_catalogue(other)
+        assert not (tmp_path / "tags.csv").exists()
+        tag_catalogue(replace(other, max_bad_fraction=0.2, overwrite=False))
+        assert len(pd.read_csv(tmp_path / "tags.csv")) == 4
+
+
 def test_finalize_closes_what_is_whole_and_names_what_is_not(catalogue: PredictConfig) -> None:
     catalogue.shard = "0/2"
     tag_catalogue(catalogue)

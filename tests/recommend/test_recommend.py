@@ -146,6 +146,9 @@ def test_parts_make_the_same_whole_and_the_same_command_goes_on(
     pd.testing.assert_frame_equal(whole, again)
     summary, _ = made(index, interactions, tmp_path / "parts", part_rows=7)
     assert summary["users_done_now"] == 0
+    summary, again = made(index, interactions, tmp_path / "parts", part_rows=7, overwrite=True)
+    assert summary["users_done_now"] == 30
+    pd.testing.assert_frame_equal(whole, again)
     with pytest.raises(TakenError, match="another job's"):
         made(index, interactions, tmp_path / "parts", part_rows=7, k=3)
 
