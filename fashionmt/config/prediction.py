@@ -120,6 +120,8 @@ class PredictConfig:
         self.shard_of()
         if self.catalogue is not None and not all(isinstance(name, str) for name in self.catalogues()):
             raise UserError("catalogue", "not a name, or a list of names", "Set catalogue=<file>")
+        if self.catalogue is not None and (not self.catalogues() or "" in self.catalogues()):
+            raise UserError("catalogue", "names no file", "Set catalogue=<file>")
         if self.engine == "ray" and self.catalogue is not None and "-" in self.catalogues():
             raise UserError("catalogue=-", "the workers of engine=ray cannot read it", "Write it to a file first")
 

@@ -16,7 +16,8 @@ STDIN = "-"
 
 def input_files(catalogues: Sequence[str], stdin_format: str) -> dict[str, Path]:
     """What each file is called in messages and outputs -> the file, in the order of the names given, those of a pattern
-    by their names. Raises `UserError` where there is none."""
+    by their names. Raises `UserError` where there is none, or a folder."""
+    _check_files(catalogues)
     if STDIN in catalogues:
         if len(catalogues) > 1:
             raise UserError("catalogue", "- beside other files", "Give the standard input by itself")
@@ -29,11 +30,19 @@ def input_files(catalogues: Sequence[str], stdin_format: str) -> dict[str, Path]
 
 
 def check_named(catalogues: Sequence[str], images: str | None) -> None:
-    """Raise `UserError` for a file that is not there: what can be known before a model is read, which takes seconds."""
+    """Raise `UserError` for a file that is not there, or a folder beside other files: what can be known before a model
+    is read, which takes seconds."""
     check_pictures(images)
+    _check_files(catalogues)
     for name in catalogues:
         if name != STDIN and not glob.has_magic(name) and not Path(name).exists():
             raise UserError(name, "no such catalogue", "Check the path")
+
+
+def _check_files(catalogues: Sequence[str]) -> None:
+    for name in catalogues:
+        if len(catalogues) > 1 and Path(name).is_dir():
+            raise UserError(name, "a folder, beside other catalogues", "Tag a folder of pictures by itself")
 
 
 def _matched(name: str) -> list[Path]:

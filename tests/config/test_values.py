@@ -114,6 +114,11 @@ def test_an_unknown_choice_is_refused_with_the_known_ones(
         assert getattr(make(**{name: choice}), name) == choice
 
 
+@pytest.mark.parametrize("catalogue", [[], "", ["items.csv", ""]])
+def test_no_catalogue_by_name_is_refused(catalogue: object) -> None:
+    assert refusal(PredictConfig, catalogue=catalogue) == "catalogue: names no file. Set catalogue=<file>."
+
+
 def test_no_default_is_shared() -> None:
     """Two configs of a kind share no list, dict or section: changing one must not change the other."""
     for kind in (value for value in vars(schema).values() if is_dataclass(value) and isinstance(value, type)):

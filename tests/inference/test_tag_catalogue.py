@@ -317,3 +317,6 @@ def test_what_is_not_there_is_refused_before_the_bundle_is_read(
     catalogue.catalogue = [str(catalogue.catalogue), "nowhere.csv"]
     with pytest.raises(UserError, match=r"nowhere\.csv: no such catalogue"):
         tag_catalogue(catalogue)
+    catalogue.catalogue = [str(catalogue.images), str(catalogue.catalogue[0])]
+    with pytest.raises(UserError, match=r"photos: a folder, beside other catalogues"):
+        tag_catalogue(catalogue)
