@@ -82,13 +82,21 @@ def _quarantine_rows(part: Path) -> bytes:
     return text.getvalue().encode()
 
 
+def _without_header(content: bytes) -> bytes:
+    """What `to_csv` wrote, less its first record, in which a column's name may hold a line's end."""
+    end = content.index(b"\n")
+    while content.count(b'"', 0, end) % 2:
+        end = content.index(b"\n", end + 1)
+    return content[end + 1 :]
+
+
 def join_parts(parts: Sequence[PartFiles], joined: Path) -> None:
     """The parts' tables in one file, part by part."""
     with publishing(joined) as file:
         if parts[0].format == "csv":
             for i, part in enumerate(parts):
                 content = part.tags.read_bytes()
-                file.write(content if i == 0 else content.partition(b"\n")[2])
+                file.write(content if i == 0 else _without_header(content))
         elif joined.suffix.lower() == ".csv":
             for i, part in enumerate(parts):
                 file.write(to_csv(part.read_tags(), header=i == 0))

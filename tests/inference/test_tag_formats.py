@@ -94,3 +94,17 @@ def test_one_file_is_the_parts_joined(catalogue: PredictConfig, tmp_path: Path, 
     (tmp_path / name).unlink()
     assert tag_catalogue(catalogue)["rows_done_now"] == 0
     assert (tmp_path / name).is_file()
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_column_whose_name_holds_a_line_end_is_one_header_of_the_joined_file(
+    catalogue: PredictConfig, tmp_path: Path, form: str
+) -> None:
+    names = ["note\nof the\nseller", 'size "EU"']
+    rows = [(f"{i}", "Blue Shirt", f"line\n{i}", f'"{i}"') for i in range(5)]
+    pd.DataFrame(rows, columns=["sku", "name", *names]).to_csv(str(catalogue.catalogue), index=False)
+    catalogue.keep_columns, catalogue.output, catalogue.format = names, str(tmp_path / "tags.csv"), form
+    tag_catalogue(catalogue)
+    read = pd.read_csv(tmp_path / "tags.csv", dtype={"id": str})
+    assert read["id"].tolist() == ["0", "1", "2", "3", "4"]
+    assert read[names].to_numpy().tolist() == [[f"line\n{i}", f'"{i}"'] for i in range(5)]
