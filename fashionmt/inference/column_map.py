@@ -54,7 +54,7 @@ def map_columns(config: PredictConfig, bundle: Bundle, found: Sequence[str]) -> 
         trained.missing_titles,
         _tabular(trained.tabular, chosen.tabular),
         _given(config, bundle, found),
-        tuple(config.keep_columns),
+        kept_columns(config, bundle, found),
     )
     needed = {"id": columns.id, "title": columns.title, "picture": columns.picture}
     needed |= {f"tabular.{name}": column for name, column in columns.tabular.items()}
@@ -64,14 +64,22 @@ def map_columns(config: PredictConfig, bundle: Bundle, found: Sequence[str]) -> 
             wrong = f"no column {column!r} for columns.{what}; found: {', '.join(found)}"
             none = "" if what == "id" else f", or columns.{what}= where there is none"
             raise UserError("catalogue", wrong, f"{nearest(column, found)}Set columns.{what}=<column>{none}")
-    for column in columns.kept:
+    return columns
+
+
+def kept_columns(config: PredictConfig, bundle: Bundle, found: Sequence[str]) -> tuple[str, ...]:
+    """Those of the columns `found` that go through. Raises `UserError` for one that cannot."""
+    kept = tuple(config.keep_columns)
+    for column in kept:
         if column not in found:
             raise UserError("keep_columns", f"no column {column!r}; found: {', '.join(found)}", "Name one of these")
         if column in schema(bundle.spaces, ()).names:
             raise UserError(
                 "keep_columns", f"{column!r} is a column of the tags themselves", "Rename it, or leave it out"
             )
-    return columns
+        if kept.count(column) > 1:
+            raise UserError("keep_columns", f"names {column!r} twice", "Name each column once")
+    return kept
 
 
 def _tabular(trained: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:

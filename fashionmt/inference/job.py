@@ -12,7 +12,7 @@ from fashionmt.data.sample import sample_catalogue
 from fashionmt.data.tables import Table
 from fashionmt.errors import TakenError, UserError
 from fashionmt.inference.catalogue_items import Catalogue, ItemReader
-from fashionmt.inference.column_map import TaggingColumns, map_columns
+from fashionmt.inference.column_map import TaggingColumns, kept_columns, map_columns
 from fashionmt.inference.input_files import input_files
 from fashionmt.inference.manifest import NAME, SUCCESS, Manifest, fingerprint, read_manifest, write_manifest
 from fashionmt.inference.part_files import PART_FILES, PartFiles, part_files
@@ -118,18 +118,24 @@ def _open_inputs(config: PredictConfig, bundle: Bundle, digest: str) -> _Inputs:
 def _open_catalogue(config: PredictConfig, bundle: Bundle) -> tuple[Catalogue, TaggingColumns, str | None]:
     """The catalogue, its columns, and where its pictures lie."""
     if config.catalogue is None:
-        drawn = sample_catalogue(cache_dir())
-        columns = TaggingColumns("id", "productDisplayName", None, "{id}.jpg", ("",), {}, {}, ())
-        return Catalogue({"sample": Table(drawn.new_catalogue, columns.title)}), columns, str(drawn.new_images)
+        return _open_sample(config, bundle)
     names = config.catalogues()
     if len(names) == 1 and Path(names[0]).is_dir():
         listing = PictureListing(Path(names[0]), bundle.preprocess.formats)
-        columns = TaggingColumns(ID, None, ID, "", (), {}, {}, ())
+        columns = TaggingColumns(ID, None, ID, "", (), {}, {}, kept_columns(config, bundle, listing.columns))
         return Catalogue({names[0]: listing}), columns, names[0]
     files = input_files(names, config.stdin_format)
     title = bundle.columns.title if config.columns.title is None else config.columns.title
     catalogue = Catalogue({name: Table(path, title or None) for name, path in files.items()})
     return catalogue, map_columns(config, bundle, catalogue.columns), config.images
+
+
+def _open_sample(config: PredictConfig, bundle: Bundle) -> tuple[Catalogue, TaggingColumns, str | None]:
+    drawn, title = sample_catalogue(cache_dir()), "productDisplayName"
+    table = Table(drawn.new_catalogue, title)
+    kept = kept_columns(config, bundle, table.columns)
+    columns = TaggingColumns("id", title, None, "{id}.jpg", ("",), {}, {}, kept)
+    return Catalogue({"sample": table}), columns, str(drawn.new_images)
 
 
 def _settings(config: PredictConfig, digest: str, columns: TaggingColumns, images: str | None) -> dict[str, Any]:

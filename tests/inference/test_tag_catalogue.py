@@ -155,6 +155,9 @@ def test_a_missing_column_names_those_found_and_nothing_is_written(catalogue: Pr
     catalogue.keep_columns = ["price"]
     with pytest.raises(UserError, match="keep_columns: no column 'price'"):
         tag_catalogue(catalogue)
+    catalogue.keep_columns = ["name", "sku", "name"]
+    with pytest.raises(UserError, match="keep_columns: names 'name' twice"):
+        tag_catalogue(catalogue)
     Path(str(catalogue.catalogue)).write_text("sku,name,review\n")
     catalogue.keep_columns = ["review"]
     with pytest.raises(UserError, match="keep_columns: 'review' is a column of the tags themselves"):

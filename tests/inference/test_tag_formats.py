@@ -108,3 +108,23 @@ def test_a_column_whose_name_holds_a_line_end_is_one_header_of_the_joined_file(
     read = pd.read_csv(tmp_path / "tags.csv", dtype={"id": str})
     assert read["id"].tolist() == ["0", "1", "2", "3", "4"]
     assert read[names].to_numpy().tolist() == [[f"line\n{i}", f'"{i}"'] for i in range(5)]
+
+
+def test_columns_are_kept_of_the_sample_and_of_a_folder_of_pictures_too(
+    catalogue: PredictConfig, tmp_path: Path
+) -> None:
+    catalogue.columns, catalogue.output = PredictColumnsConfig(), str(tmp_path / "sample")
+    catalogue.part_rows = catalogue.batch_size = 64
+    images, catalogue.images, catalogue.catalogue = catalogue.images, None, None
+    catalogue.keep_columns = ["productDisplayName"]
+    tag_catalogue(catalogue)
+    tags = tags_in(catalogue.output)
+    assert tags["productDisplayName"].str.len().gt(0).tolist() == tags["inputs"].str.contains("text").tolist()
+    catalogue.catalogue, catalogue.output, catalogue.keep_columns = images, str(tmp_path / "pictures"), ["file"]
+    tag_catalogue(catalogue)
+    assert tags_in(catalogue.output)["file"].tolist() == ["007.jpg"]
+    for source in (None, images):
+        catalogue.catalogue, catalogue.output, catalogue.keep_columns = source, str(tmp_path / "no"), ["price"]
+        with pytest.raises(UserError, match="keep_columns: no column 'price'; found: "):
+            tag_catalogue(catalogue)
+    assert not (tmp_path / "no").exists()
