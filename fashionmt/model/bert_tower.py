@@ -9,12 +9,15 @@ from torch import Tensor, nn
 
 from fashionmt.batch import Batch
 from fashionmt.config import TextTowerConfig
+from fashionmt.errors import UserError
 from fashionmt.model.pooling import attended, masked_mean
 from fashionmt.model.pretrained import PretrainedSource, shape_alone
 
 WITH_POOLER = ("albert", "bert", "camembert", "mpnet", "roberta", "xlm-roberta")
 FAMILY = (*WITH_POOLER, "distilbert", "electra")
 """Encoders that transformers itself implements and that read token ids and a mask alone."""
+NUMBERED_AFTER_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")
+"""Those whose first token has the position after the padding token's id."""
 
 
 class BertTower(nn.Module):
@@ -56,8 +59,14 @@ def build_encoder(config: TextTowerConfig, vocabulary: int) -> Any:
 
 
 def pretrained_tokenizer(name: str, max_tokens: int) -> Tokenizer:
-    """The tokenizer of a pretrained encoder, cutting at `max_tokens`. Raises `UserError`."""
-    return _source(name).tokenizer(max_tokens)
+    """The tokenizer of a pretrained encoder, cutting at `max_tokens`. Raises `UserError`, also where the encoder reads
+    fewer."""
+    source = _source(name)
+    positions = _positions(_config(source))
+    if max_tokens > positions:
+        wrong = f"{name} reads at most {positions} tokens"
+        raise UserError(f"model.text.max_tokens={max_tokens}", wrong, f"Set it to {positions} or less")
+    return source.tokenizer(max_tokens)
 
 
 def save_encoder(encoder: Any, tokenizer: Tokenizer, folder: Path) -> None:
@@ -70,10 +79,21 @@ def save_encoder(encoder: Any, tokenizer: Tokenizer, folder: Path) -> None:
 
 def _pretrained_encoder(name: str) -> Any:
     source = _source(name)
-    family = source.load(transformers.AutoConfig).model_type
-    if family not in FAMILY:
-        raise source.refusal(f"an encoder of the family {family!r}", f"Use one of {', '.join(FAMILY)}")
-    return source.load_whole(transformers.AutoModel, **_without_pooler(family))
+    return source.load_whole(transformers.AutoModel, **_without_pooler(_config(source).model_type))
+
+
+def _config(source: PretrainedSource) -> Any:
+    """Of an encoder. Raises `UserError` for one of another family."""
+    config = source.load(transformers.AutoConfig)
+    if config.model_type not in FAMILY:
+        raise source.refusal(f"an encoder of the family {config.model_type!r}", f"Use one of {', '.join(FAMILY)}")
+    return config
+
+
+def _positions(config: Any) -> int:
+    """How many tokens an encoder of this config can read."""
+    before = config.pad_token_id + 1 if config.model_type in NUMBERED_AFTER_PADDING else 0
+    return int(config.max_position_embeddings) - before
 
 
 def _source(name: str) -> PretrainedSource:

@@ -5,6 +5,7 @@ import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub.constants
 import pytest
@@ -58,6 +59,13 @@ def _titles(ids: Tensor, *lengths: int) -> Batch:
     """A batch whose titles are the first tokens of each row."""
     mask = torch.arange(ids.shape[1]) < torch.tensor(lengths)[:, None]
     return replace(random_batch(len(lengths)), token_ids=ids, token_mask=mask)
+
+
+def _small(family: str, **sizes: int) -> Any:
+    """The config of a small encoder. DistilBERT has names of its own."""
+    names = ("dim", "n_layers", "n_heads", "hidden_dim") if family == "distilbert" else None
+    names = names or ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    return transformers.AutoConfig.for_model(family, **dict(zip(names, (16, 1, 2, 32), strict=True)), **sizes)
 
 
 # The tower
@@ -124,10 +132,7 @@ def test_a_small_bert_has_the_configured_sizes(tower: BertTower) -> None:
 
 @pytest.mark.parametrize("family", FAMILY)
 def test_every_family_is_built_again_from_its_config_as_json(family: str) -> None:
-    # DistilBERT has names of its own.
-    names = ("dim", "n_layers", "n_heads", "hidden_dim") if family == "distilbert" else None
-    names = names or ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-    config = transformers.AutoConfig.for_model(family, vocab_size=30, **dict(zip(names, (16, 1, 2, 32), strict=True)))
+    config = _small(family, vocab_size=30)
     first = encoder_from_config(config.to_dict())
     again = encoder_from_config(json.loads(json.dumps(first.config.to_dict())))
     assert type(again).__module__.startswith("transformers.models.")
@@ -162,6 +167,21 @@ def test_a_local_folders_tokenizer_adds_its_marks_and_cuts(bert_folder: Path, of
     assert tokenizer.encode("Red shoe").tokens == ["[CLS]", "red", "shoe", "[SEP]"]
     assert tokenizer.encode("red blue red blue red blue").tokens == ["[CLS]", "red", "blue", "red", "blue", "[SEP]"]
     assert [len(e.ids) for e in tokenizer.encode_batch(["red", "red blue shoe"])] == [3, 5]
+
+
+@pytest.mark.parametrize("family", FAMILY)
+def test_as_many_tokens_are_allowed_as_an_encoder_has_positions_for(family: str, copied: Path) -> None:
+    config = _small(family, vocab_size=11, max_position_embeddings=20)
+    config.save_pretrained(copied)
+    with pytest.raises(UserError, match=r"^model\.text\.max_tokens=21: .* reads at most \d+ tokens. Set it") as refused:
+        pretrained_tokenizer(str(copied), 21)
+    most = int(str(refused.value).split("at most ")[1].split()[0])
+    assert pretrained_tokenizer(str(copied), most).truncation["max_length"] == most
+    encoder = encoder_from_config(config.to_dict())
+    ids = torch.full((1, most + 1), 5)
+    assert bool(encoder(input_ids=ids[:, :most]).last_hidden_state.isfinite().all())
+    with pytest.raises((IndexError, RuntimeError)):
+        encoder(input_ids=ids)
 
 
 def test_weights_kept_in_half_precision_train_in_float32(tmp_path: Path) -> None:
