@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 
 from fashionmt.batch import Batch
-from fashionmt.bundle import Bundle, read_bundle
+from fashionmt.bundle import Bundle, bundle_digest, read_bundle
 from fashionmt.config import PredictConfig
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.errors import UserError
@@ -25,7 +25,7 @@ from fashionmt.inference.catalogue_items import ReadItem
 from fashionmt.inference.job import open_reader
 from fashionmt.inference.run import chosen_bundle
 from fashionmt.inference.runtimes import ExportedModels, has_runtime, load_model, read_exports
-from fashionmt.inference.runtimes.exported import DESCRIPTION, FLOAT, FORMAT, INT8
+from fashionmt.inference.runtimes.exported import DESCRIPTION, FLOAT, FOLDER, FORMAT, INT8
 from fashionmt.inference.runtimes.tensors import feeds_of
 from fashionmt.inference.show import console, tell
 from fashionmt.paths import cache_dir
@@ -43,7 +43,7 @@ def export_bundle(config: PredictConfig) -> dict[str, Any]:
         raise UserError("task=export", f"{', '.join(missing)} not installed", "Run pip install 'fashionmt[onnx]'")
     folder = chosen_bundle(config)
     bundle = read_bundle(folder)
-    kept = read_exports(folder)
+    kept = _older_exports(folder)
     engine = TaggingEngine(bundle, config.batch_size)
     checked, calibrating = _items(config, bundle)
     models, checks = dict(kept.models), dict[str, Checks]()
@@ -55,6 +55,17 @@ def export_bundle(config: PredictConfig) -> dict[str, Any]:
         _keep(replace(kept, models=models), made)
     _show(folder, checks)
     return {"bundle": str(folder), "models": {name: models[name]["checks"] for name in made}}
+
+
+def _older_exports(folder: Path) -> ExportedModels:
+    """Those that lie in the bundle. None, and it is told, where they are damaged or another bundle's: tagging says that
+    they are to be made again, and this is how."""
+    try:
+        return read_exports(folder)
+    except UserError as error:
+        thing, wrong, _ = error.args
+        tell(f"{thing}: {wrong}; the older exports are left out")
+        return ExportedModels(folder / FOLDER, bundle_digest(folder), {})
 
 
 def _items(config: PredictConfig, bundle: Bundle) -> tuple[list[Item], list[Item]]:

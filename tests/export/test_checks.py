@@ -14,9 +14,19 @@ from fashionmt.data.sample import sample_catalogue
 from fashionmt.data.tables import Table
 from fashionmt.errors import UserError
 from fashionmt.export.checks import Checks, compare, demand_accuracy, demand_same_tags
+from fashionmt.export.run import _older_exports as older_exports
 from fashionmt.inference import Item, TaggingEngine, load_bundle
-from fashionmt.inference.runtimes import Runtime, read_exports
+from fashionmt.inference.runtimes import ExportedModels, Runtime, read_exports
 from fashionmt.paths import cache_dir
+
+DAMAGED = (
+    "",
+    "{",
+    "[]",
+    '{"format": 2, "bundle": "", "models": {}}',
+    '{"format": 1, "bundle": 5, "models": {}}',
+    '{"format": 1, "bundle": "0", "models": {}}',
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,12 +133,25 @@ def test_a_changed_file_is_refused(bundle: Path) -> None:
         read_exports(bundle).model("int8")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 2, "bundle": "", "models": {}}'])
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_list_of_exports_is_refused(bundle: Path, content: str) -> None:
     planted(bundle, b"model", bundle_digest(bundle))
     (bundle / "onnx" / "exports.json").write_text(content)
     with pytest.raises(UserError, match=r"exports\.json"):
         read_exports(bundle)
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_exports_that_cannot_be_read_are_told_and_made_again(
+    bundle: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted(bundle, b"model", bundle_digest(bundle))
+    assert older_exports(bundle).models.keys() == {"int8"}
+    (bundle / "onnx" / "exports.json").write_text(content)
+    assert older_exports(bundle) == ExportedModels(bundle / "onnx", bundle_digest(bundle), {})
+    told = capsys.readouterr().err
+    assert "exports.json: " in told
+    assert "the older exports are left out" in told
 
 
 def test_what_is_no_model_is_refused(bundle: Path) -> None:

@@ -18,9 +18,12 @@ TOP = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def predicted(trained: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a bundle, its exports, and what each runtime tagged the sample's new items as."""
+    """A folder with a bundle, its exports, and what each runtime tagged the sample's new items as. Exports that are
+    damaged lay there before."""
     root = tmp_path_factory.mktemp("export")
     shutil.copytree(trained / "bundle", root / "bundle")
+    (root / "bundle/onnx").mkdir()
+    (root / "bundle/onnx/exports.json").write_text("{")
     run(root, cache, "task=export", "bundle=bundle", "export.check_items=300", "export.precisions=[32-true]")
     for runtime in ("torch", "onnx"):
         run(root, cache, "bundle=bundle", f"output={runtime}", f"runtime={runtime}", "summary=false")

@@ -65,6 +65,7 @@ def read_exports(bundle: Path) -> ExportedModels:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         version, made_from, models = stored["format"], stored["bundle"], dict(stored["models"])
+        assert isinstance(made_from, str)
         assert all(isinstance(model["sha256"], str) for model in models.values())
     except (ValueError, KeyError, TypeError, AssertionError) as error:
         raise UserError(str(path), f"cannot be read ({error!r:.80})", repair) from error
