@@ -3,17 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fashionmt.errors import TakenError, UserError
 from fashionmt.item_index.description import NAME, Description, Segment, read_description
-from fashionmt.item_index.index import check_bundle, load_index
+from fashionmt.item_index.index import ItemIndex, check_bundle, load_index
 from fashionmt.item_index.segment import Items, write_segment
 from fashionmt.storage import held, make_folder
 
 LOCK = ".index.lock"
 SECONDS = 30.0
+CLOSE = 1e-5
+"""Numbers that differ by less are the same: an item that is tagged again among others differs in the last digits."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Added:
     """With those that took another's place."""
     replaced: int = 0
     """Items whose place was taken."""
+    same: int = 0
+    """Left out, as the index has them just so."""
     refused: int = 0
     """Left out, as the index has their id."""
     repeated: int = 0
@@ -47,7 +52,8 @@ def add_items(
         batches: each becomes a segment.
         source: what says where the items are from.
         images: where their pictures lie.
-        existing: an item whose id is there already: `refuse`, it is left out, or `replace`.
+        existing: an item whose id is there already: `refuse`, it is left out, or `replace`. One that came from `source`
+            itself and is another now always takes its own place.
 
     Raises `UserError` where the index is another bundle's, `TakenError` where another process adds to it.
     """
@@ -56,8 +62,8 @@ def add_items(
         if not ours:
             raise TakenError(f"index={folder}", "another process adds to it", "Wait for it to end")
         description = _begun(folder, like)
-        known = set(load_index(folder).ids) if description.segments else set()
-        return _add(folder, description, known, batches, (source, images), existing == "replace")
+        index = load_index(folder) if description.segments else None
+        return _add(folder, description, index, batches, (source, images), existing == "replace")
 
 
 def check_folder(folder: Path) -> None:
@@ -86,20 +92,25 @@ def _begun(folder: Path, like: Description) -> Description:
 def _add(
     folder: Path,
     description: Description,
-    known: set[str],
+    index: ItemIndex | None,
     batches: Iterable[Items],
     origin: tuple[str, str | None],
     replaces: bool,
 ) -> Added:
+    """`index`: what is there already."""
     segments: list[Segment] = []
+    known, own = _known(index, origin[0])
     told = Added(items=len(known))
     seen: set[str] = set()
     for items in batches:
         rows = []
+        same = set() if index is None else _same(index, items, origin[1])
         for row, item in enumerate(items.table.column("id").to_pylist()):
             if item in seen:
                 told = replace(told, repeated=told.repeated + 1)
-            elif item in known and not replaces:
+            elif row in same:
+                told = replace(told, same=told.same + 1)
+            elif item in known and not (replaces or item in own):
                 told = replace(told, refused=told.refused + 1)
             else:
                 rows.append(row)
@@ -113,3 +124,41 @@ def _add(
     if segments or not description.segments:
         description.with_segments(segments, told.items).write(folder)
     return told
+
+
+def _known(index: ItemIndex | None, source: str) -> tuple[set[str], set[str]]:
+    """(the ids that are there, those of them that came from `source`)."""
+    if index is None:
+        return set(), set()
+    segments = index.description.segments
+    pairs = zip(index.ids, index.segment_of.tolist(), strict=True)
+    return set(index.ids), {item for item, segment in pairs if segments[segment].source == source}
+
+
+def _same(index: ItemIndex, items: Items, images: str | None) -> set[int]:
+    """The rows of `items` that the index has just so. A picture's digest is no matter: it is of the picture as it is
+    now, and the vector of what was tagged."""
+    new = [row for row, item in enumerate(items.table.column("id").to_pylist()) if item in index]
+    if not new:
+        return set()
+    chosen = items.take(new)
+    old = np.array([index.row(item) for item in chosen.table.column("id").to_pylist()], dtype=np.int64)
+    same = (np.abs(chosen.vectors - index.vectors.numpy()[old]) < CLOSE).all(axis=1)
+    places = [segment.images for segment in index.description.segments]
+    same &= [places[segment] == images for segment in index.segment_of[old].tolist()]
+    for name in {*index.table.column_names, *chosen.table.column_names} - {"picture_sha256"}:
+        before, now = (_values(table, name) for table in (index.table.take(old), chosen.table))
+        same &= [_is_close(one, other) for one, other in zip(before, now, strict=True)]
+    return {row for row, is_same in zip(new, same.tolist(), strict=True) if is_same}
+
+
+def _is_close(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) < CLOSE
+    return bool(one == other)
+
+
+def _values(table: Any, name: str) -> list[Any]:
+    """Of a column; None where the table has no such one."""
+    values: list[Any] = table.column(name).to_pylist() if name in table.column_names else [None] * len(table)
+    return values

@@ -37,7 +37,7 @@ def make_index(config: PredictConfig) -> dict[str, Any]:
     show_index(folder, added, mark)
     kept = {name: summary[name] for name in ("rows", "seconds", "rows_per_second", "tagged", "quarantined")}
     told = {"output": str(folder), "tags": str(job.folder)} | kept
-    counts = {name: getattr(added, name) for name in ("added", "replaced", "refused", "repeated", "items")}
+    counts = {name: getattr(added, name) for name in ("added", "replaced", "same", "refused", "repeated", "items")}
     return told | counts | {"complete": True}
 
 
@@ -64,10 +64,6 @@ def _tagging(config: PredictConfig, bundle: Path) -> PredictConfig:
 
 def _add(job: Job, mark: BundleMark, folder: Path, existing: str) -> Added:
     bundle, source = job.reader.bundle, job.manifest.fingerprint
-    if (folder / NAME).is_file():
-        found = read_description(folder)
-        if source in {segment.source for segment in found.segments}:
-            return Added(items=found.items)  # the same command again
     batches = items_of(job)
     first = next(batches, None)
     if first is None:

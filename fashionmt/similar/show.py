@@ -16,7 +16,8 @@ def show_index(folder: Path, added: Added, mark: BundleMark) -> None:
     """What came into an index, and how to ask it."""
     counts = {
         "added": added.added,
-        "in another's place (similar.existing=replace)": added.replaced,
+        "in an older one's place": added.replaced,
+        "there already, just so": added.same,
         "left out, as their id is there already (similar.existing=replace takes them)": added.refused,
         "left out, as an earlier row has their id": added.repeated,
     }

@@ -66,8 +66,26 @@ def test_an_id_that_is_there_is_refused_or_replaced(tmp_path: Path) -> None:
 def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
     made_index(tmp_path, made_up(["1", "2"]))
     before = (tmp_path / "index.json").read_bytes()
-    assert add_items(tmp_path, LIKE, [made_up(["2", "1"])], "again").refused == 2
+    assert add_items(tmp_path, LIKE, [made_up(["2", "1"])], "again").same == 2
     assert (tmp_path / "index.json").read_bytes() == before
+
+
+def test_what_is_there_just_so_is_added_by_nobody_again(tmp_path: Path) -> None:
+    """And what a source now says otherwise takes the place of what it said before, of others' items where asked."""
+    made_index(tmp_path, made_up(["1", "2"], kept={"stock": ["yes", None]}))
+    before = (tmp_path / "index.json").read_bytes()
+    for source, existing in (("test", "refuse"), ("test", "replace"), ("other", "replace")):
+        again = [made_up(["2", "1"], pictures=["changed", "gone"], kept={"stock": [None, "yes"]})]
+        told = add_items(tmp_path, LIKE, again, source, existing=existing)
+        assert (told.same, told.added, told.items) == (2, 0, 2)
+    assert (tmp_path / "index.json").read_bytes() == before
+    changed = made_up(["1", "2"], kept={"stock": ["no", None]})
+    assert add_items(tmp_path, LIKE, [changed], "other").refused == 1
+    told = add_items(tmp_path, LIKE, [changed, made_up(["3"])], "test")
+    assert (told.same, told.added, told.replaced, told.refused, told.items) == (1, 2, 1, 0, 3)
+    assert load_index(tmp_path).column("kept.stock").tolist() == ["no", None, None]
+    moved = add_items(tmp_path, LIKE, [changed], "other", images="elsewhere", existing="replace")
+    assert (moved.same, moved.replaced) == (0, 2)
 
 
 def test_an_interruption_leaves_the_index_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,8 +107,42 @@ def test_the_same_command_again_adds_nothing(catalogue: PredictConfig) -> None:
     make_index(catalogue)
     before = Path("index/index.json").read_bytes()
     again = make_index(catalogue)
-    assert (again["added"], again["items"]) == (0, ROWS)
+    assert (again["added"], again["same"], again["items"]) == (0, ROWS, ROWS)
+    make_index(replace(catalogue, similar=SimilarConfig(existing="replace")))
     assert Path("index/index.json").read_bytes() == before
+
+
+def test_pictures_that_are_there_again_come_into_the_index(catalogue: PredictConfig) -> None:
+    """By `retry=quarantine`, one item that was in quarantine, and one that was tagged by its title."""
+    away, photos = [], Path("photos")
+    shutil.copytree(str(catalogue.images), photos)
+    table = pd.read_csv("items.csv", dtype=str).head(3)
+    table.loc[0, "productDisplayName"] = None
+    table.to_csv("few.csv", index=False)
+    for item in table["id"][:2]:
+        away.append((photos / f"{item}.jpg").rename(f"{item}.jpg"))
+    few = replace(catalogue, catalogue="few.csv", images="photos", max_bad_fraction=0.5)
+    assert make_index(few)["items"] == 2
+    by_title = load_index("index")
+    for path in away:
+        path.rename(photos / path.name)
+    assert make_index(few)["same"] == 2
+    told = make_index(replace(few, retry="quarantine"))
+    assert (told["added"], told["replaced"], told["same"], told["items"]) == (2, 1, 1, 3)
+    whole, item = load_index("index"), table["id"][1]
+    assert whole.column("picture")[whole.row(item)] is not None
+    assert not torch.equal(whole.vectors[whole.row(item)], by_title.vectors[by_title.row(item)])
+    assert make_index(replace(few, retry="quarantine"))["same"] == 3
+
+
+def test_what_was_left_out_is_taken_where_that_is_asked_for_then(catalogue: PredictConfig, made: ItemIndex) -> None:
+    Path("more.csv").write_text(f"id,productDisplayName\n{made.ids[0]},Red Shirt\n")
+    more = replace(catalogue, catalogue="more.csv", images=None, keep_columns=[])
+    assert make_index(more)["refused"] == 1
+    taking = replace(more, similar=SimilarConfig(existing="replace"))
+    assert make_index(taking)["replaced"] == 1
+    assert make_index(taking)["same"] == 1
+    assert load_index("index").column("title")[0] == "Red Shirt"
 
 
 def test_it_goes_on_where_it_was_stopped(catalogue: PredictConfig, monkeypatch: pytest.MonkeyPatch) -> None:
