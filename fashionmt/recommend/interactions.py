@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from fashionmt.data.findings import Findings
 from fashionmt.data.tables import BadRow, Table, TableRow
+from fashionmt.errors import UserError
 from fashionmt.recommend.columns import InteractionColumns, map_columns
 from fashionmt.recommend.items import Rows
 from fashionmt.recommend.times import parse_times
@@ -87,10 +88,22 @@ def read_interactions(
     """
     table = Table(path)
     columns = map_columns(path, table.columns, filters.columns, option)
+    _check_filters(path, table.columns, columns, filters, option)
     reader = _Reader(columns, rows, filters)
     for _, row in tqdm(table.scan(), desc="reading", unit=" rows", disable=None, leave=False):
         reader.add(row)
     return reader.result(clock.time() if now is None else now)
+
+
+def _check_filters(
+    path: Path, found: Sequence[str], columns: InteractionColumns, filters: Filters, option: str
+) -> None:
+    """Raises `UserError` where events are to be left out by a column that the file has not."""
+    asked = ("event", "events", len(filters.events) > 0), ("weight", "least_weight", filters.least_weight is not None)
+    for meaning, key, is_asked in asked:
+        if is_asked and vars(columns)[meaning] is None:
+            wrong = f"no column of {meaning}s, and recommend.{key} goes by it; found: {', '.join(found)}"
+            raise UserError(str(path), wrong, f"Set {option}.{meaning}=<column>, or leave out recommend.{key}")
 
 
 class _Reader:

@@ -134,6 +134,21 @@ def test_a_column_that_is_not_there_is_named(
         read(written(tmp_path, "a.csv", text), Filters(columns))
 
 
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        (Filters({}, ["buy"]), r"no column of events, and recommend\.events .*recommend\.columns\.event="),
+        (Filters({}, (), 3.0), r"no column of weights, and recommend\.least_weight .*recommend\.columns\.weight="),
+    ],
+)
+def test_events_are_not_left_out_by_a_column_that_is_not_there(tmp_path: Path, filters: Filters, said: str) -> None:
+    path = written(tmp_path, "a.csv", "user_id,item_id,kind,stars\nu,7,view,1\n")
+    with pytest.raises(UserError, match=said):
+        read(path, filters)
+    named = Filters({"event": "kind", "weight": "stars"}, filters.events, filters.least_weight)
+    assert len(read(path, named).events.item) == 0
+
+
 def test_a_named_column_goes_before_a_known_one(tmp_path: Path) -> None:
     text = "user_id,item_id,sku,timestamp\nu,7,NA,1600000000\n"
     assert read(written(tmp_path, "a.csv", text), Filters({"item": "sku"})).events.item.tolist() == [2]
