@@ -53,7 +53,7 @@ class RankerConfig:
     events: list[str] = field(default_factory=list)
     """Of the event column, those that count; empty: all."""
     least_weight: float | None = None
-    """Ratings or weights below it do not count; null: all do."""
+    """Ratings or weights below it do not count, in training and evaluation as if they were not there; null: all do."""
     validation_from: str | None = None
     """A date: what happened from then on is not learned from; null: such that `validation_share` lies behind."""
     test_from: str | None = None
@@ -126,9 +126,10 @@ class RecommendConfig:
     """Who took what, a file as `RankerConfig.interactions`; what was taken is the history."""
     columns: InteractionColumnsConfig = field(default_factory=InteractionColumnsConfig)
     events: list[str] = field(default_factory=list)
-    """Of the event column, those that count; empty: all."""
+    """Of the event column, those that count; empty: all. Others are passed over: what someone has only looked at may be
+    recommended."""
     least_weight: float | None = None
-    """Ratings or weights below it do not count; null: all do."""
+    """Ratings or weights below it do not count in the history, but the item was had; null: all count."""
     users: str | None = None
     """A file of those who are recommended to, with what is known of them in columns that are called as attributes are;
     null: everyone in the interactions."""

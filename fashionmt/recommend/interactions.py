@@ -63,7 +63,7 @@ class Filters:
     events: Sequence[str] = ()
     """Of the event column; empty: all."""
     least_weight: float | None = None
-    """Ratings or weights below it do not count; None: all do."""
+    """Ratings or weights below it do not count, but their user has had the item; None: all count."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class ReadInteractions:
     """A file, read."""
 
     events: Interactions
+    had: Interactions
+    """With those that weigh too little to count, which come first of their user's: what nobody needs recommended."""
     columns: InteractionColumns
     findings: Findings
     bad: tuple[BadRow, ...]
@@ -115,6 +117,7 @@ class _Reader:
         self.bad: list[BadRow] = []
         self.users: dict[str, int] = {}
         self.user, self.item = array("q"), array("q")
+        self.light_user, self.light_item = array("q"), array("q")
         self.times: list[str] = []
 
     def add(self, row: TableRow | BadRow) -> None:
@@ -131,7 +134,12 @@ class _Reader:
             self.findings.add("rows without a user or an item", "set aside", line)
             return
         number = self.users.setdefault(user, len(self.users))
-        if not self._counts(values, line):
+        if not self._is_of_kind(values, line):
+            return
+        if not self._weighs_enough(values, line):
+            if item in self.rows:
+                self.light_user.append(number)
+                self.light_item.append(self.rows[item])
             return
         if item not in self.rows:
             self.findings.add("events with items that the catalogue lacks", "set aside", item)
@@ -141,21 +149,25 @@ class _Reader:
         if self.columns.time is not None:
             self.times.append(values[self.columns.time])
 
-    def _counts(self, values: Mapping[str, str], line: str) -> bool:
-        """Whether the event is one of those asked for."""
-        kinds, least = self.filters.events, self.filters.least_weight
-        if kinds and self.columns.event is not None and values[self.columns.event] not in kinds:
-            self.findings.add(f"events of other kinds than {', '.join(kinds)}", "left out", line)
-            return False
+    def _is_of_kind(self, values: Mapping[str, str], line: str) -> bool:
+        """Whether the event is one of those asked for. Of others it is not known whether the item was had by them."""
+        kinds = self.filters.events
+        if not kinds or self.columns.event is None or values[self.columns.event] in kinds:
+            return True
+        self.findings.add(f"events of other kinds than {', '.join(kinds)}", "left out", line)
+        return False
+
+    def _weighs_enough(self, values: Mapping[str, str], line: str) -> bool:
+        least = self.filters.least_weight
         if least is None or self.columns.weight is None:
             return True
         try:
             enough = float(values[self.columns.weight]) >= least
         except ValueError:
-            self.findings.add("weights that are no numbers", "left out", line)
+            self.findings.add("weights that are no numbers", "left out of histories", line)
             return False
         if not enough:
-            self.findings.add(f"events that weigh less than {least:g}", "left out", line)
+            self.findings.add(f"events that weigh less than {least:g}", "left out of histories", line)
         return enough
 
     def result(self, now: float) -> ReadInteractions:
@@ -176,7 +188,16 @@ class _Reader:
             self.findings.add("events that stand twice, at one time", "counted once", names[user[number]])
         events = Interactions.of(names, user[once], item[once], time[once])
         self._note_ties(events)
-        return ReadInteractions(events, self.columns, self.findings, tuple(self.bad))
+        return ReadInteractions(events, self._with_light(events), self.columns, self.findings, tuple(self.bad))
+
+    def _with_light(self, events: Interactions) -> Interactions:
+        if not self.light_user:
+            return events
+        user, item = np.array(self.light_user, np.int64), np.array(self.light_item, np.int64)
+        time = np.concatenate([np.full(len(user), np.nan), events.time])
+        return Interactions.of(
+            events.users, np.concatenate([user, events.user]), np.concatenate([item, events.item]), time
+        )
 
     def _times(self, now: float, users: Sequence[str]) -> Floats:
         """Seconds since 1970, NaN for what is no time or has not been yet."""

@@ -47,9 +47,10 @@ class Scorer(Protocol):
         """Finite float32 (B, N): the higher, the sooner."""
 
 
-def people_at(events: Interactions, users: Rows, time: float, length: int) -> People:
-    """`users`, whose events are all in the past of `time`. `length`: of a history, at most."""
-    return People(users, histories_of(events, users, time, length), seen_by(events, users), time)
+def people_at(events: Interactions, users: Rows, time: float, length: int, had: Interactions | None = None) -> People:
+    """`users`, whose events are all in the past of `time`. `length`: of a history, at most. `had`: of the same users,
+    what they have had; None: the items of `events`."""
+    return People(users, histories_of(events, users, time, length), seen_by(had or events, users), time)
 
 
 def batches(events: Interactions, users: Rows, time: float, length: int, size: int = BATCH) -> Iterator[People]:

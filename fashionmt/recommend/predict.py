@@ -128,9 +128,8 @@ def _make_part(job: Job, part: int, heed: Callable[[], None], progress: Progress
     for first in range(rows.start, rows.stop, BATCH):
         heed()
         chosen = range(first, min(first + BATCH, rows.stop))
-        people = people_at(
-            serving.events, serving.users[chosen.start : chosen.stop], serving.now, serving.recommender.length
-        )
+        users = serving.users[chosen.start : chosen.stop]
+        people = people_at(serving.events, users, serving.now, serving.recommender.length, serving.had)
         lists += serving.recommender.recommend(people, [asked.known[row] for row in chosen])
         progress.add(RowsDone(len(chosen)))
     records = serving.records if part == 0 else []

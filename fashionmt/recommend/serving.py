@@ -36,6 +36,8 @@ class Serving:
 
     recommender: Recommender
     events: Interactions
+    had: Interactions
+    """Of the same users: with what does not count in a history, but was had."""
     users: Rows
     """(U,): of each who is asked for, the index in the events."""
     asked: Asked
@@ -70,6 +72,7 @@ def open_serving(config: PredictConfig) -> Serving:
     if not asked.users:
         raise UserError(str(options.users or path), "names no user", "Give it rows")
     events, users = with_events_of(read.events, asked.users)
+    had, _ = with_events_of(read.had, asked.users)
     known_times = events.time[~np.isnan(events.time)]
     recommender, model_digest = _recommender(config, index, items, events)
     _tell(f"interactions: {path} ({read.columns.shown()})")
@@ -78,6 +81,7 @@ def open_serving(config: PredictConfig) -> Serving:
     return Serving(
         recommender,
         events,
+        had,
         users,
         asked,
         float(known_times.max()) if len(known_times) else 0.0,

@@ -116,6 +116,9 @@ def test_events_and_weights_are_filtered(tmp_path: Path) -> None:
     text = "user_id,item_id,timestamp,event,rating\nu,7,1,view,5\nu,007,2,buy,1\nu,NA,3,buy,4\nu,7,4,buy,many\n"
     result = read(written(tmp_path, "a.csv", text), Filters({}, ["buy"], 3.0))
     assert result.events.item.tolist() == [2]
+    assert result.had.item.tolist() == [0, 1, 2]
+    only_bought = read(tmp_path / "a.csv", Filters({}, ["buy"]))
+    assert only_bought.had is only_bought.events
     assert sum(found(result).values()) == 3
 
 

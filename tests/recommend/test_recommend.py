@@ -129,6 +129,24 @@ def test_what_was_had_and_twins_come_where_they_are_asked_for(
     assert set(lists.groupby("user_id")["item_id"].nunique()) == {60}
 
 
+def test_what_was_rated_low_was_had_and_what_was_looked_at_was_not(tmp_path: Path, index: Path) -> None:
+    lines = ["u,103,1,buy,5", "u,104,2,buy,1", "u,105,3,look,5", "v,104,1,buy,1", "w,106,1,buy,5"]
+    events = tmp_path / "rated.csv"
+    events.write_text("\n".join(["user_id,item_id,timestamp,event,rating", *lines]) + "\n")
+    liked = {"events": ["buy"], "least_weight": 4.0, "k": 100}
+    summary, lists = made(index, events, tmp_path, **liked)
+    listed = lists.groupby("user_id")["item_id"].agg(set)
+    assert summary["by_popularity"] == 1
+    assert {user: {"103", "104", "105"} - items for user, items in listed.items()} == {
+        "u": {"103", "104"},
+        "v": {"104"},
+        "w": set(),
+    }
+    assert set(lists[lists["user_id"] == "u"]["reason"]) == {"history: 103"}
+    _, lists = made(index, events, tmp_path, **liked, seen=True, overwrite=True)
+    assert "104" in set(lists[lists["user_id"] == "u"]["item_id"])
+
+
 def test_parts_make_the_same_whole_and_the_same_command_goes_on(
     tmp_path: Path, index: Path, interactions: Path
 ) -> None:
