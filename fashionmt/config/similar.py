@@ -31,7 +31,7 @@ class SimilarConfig:
     mmr: float | None = None
     """From 1, nearness alone, to 0, difference from the hits before alone; null: as 1."""
     html: str | None = None
-    """A file: the query and its hits as a contact sheet."""
+    """A file, .html or .htm: the query and its hits as a contact sheet. One that is there is written over."""
     existing: str = "refuse"
     """task=index, an id that is in the index already: refuse, the old item stays, or replace."""
     approximate: bool = False
@@ -46,6 +46,8 @@ class SimilarConfig:
         check_range("similar.recall", self.recall, 0, 1)
         if self.mmr is not None:
             check_range("similar.mmr", self.mmr, 0, 1)
+        if self.html is not None and not self.html.lower().endswith((".html", ".htm")):
+            raise UserError(f"similar.html={self.html}", "not called as a page is", "Let its name end in .html")
         asked = [name for name in ("id", "image", "words", "queries") if getattr(self, name) is not None]
         if len(asked) > 1 and asked != ["image", "words"]:
             both = " and ".join(f"similar.{name}" for name in asked)

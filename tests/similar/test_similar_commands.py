@@ -320,6 +320,7 @@ def test_what_cannot_be_asked_is_one_line(
         ({"mmr": 2.0}, "similar.mmr=2.0: out of range"),
         ({"image_weight": -1.0}, "out of range"),
         ({"existing": "drop"}, "Use one of refuse, replace"),
+        ({"html": "items.csv"}, "similar.html=items.csv: not called as a page is. Let its name end in .html"),
     ],
 )
 def test_a_config_that_cannot_be_is_refused(query: dict[str, Any], told: str) -> None:
