@@ -41,13 +41,13 @@ SCHEMA = pyarrow.schema(
 
 
 def answer_queries(config: PredictConfig, engine: TaggingEngine, index: ItemIndex, wanted: Wanted) -> dict[str, Any]:
-    """Write a row for each hit of each query; of a query that cannot be read one row, without a hit, that says why.
+    """Write a row for each hit of each query; of a query that cannot be read, or has no hit, one row that says why.
     Returns the counts. Raises `UserError`."""
     output = _output(config)
     reader = open_reader(replace(config, catalogue=config.similar.queries, keep_columns=[]), engine.bundle)
     survey = reader.catalogue.survey(reader.columns.id, config.part_rows)
     rows = reader.items(survey.parts[0])
-    counts = {"queries": 0, "unread": 0, "hits": 0, "short": 0}
+    counts = {"queries": 0, "unread": 0, "nothing": 0, "hits": 0, "short": 0}
     with (
         _writer(output) as write,
         IndexPictures(index, config.images) as pictures,
@@ -65,11 +65,14 @@ def answer_queries(config: PredictConfig, engine: TaggingEngine, index: ItemInde
             records = [record for row in batch for record in _records(row, of_row)]
             write(pyarrow.Table.from_pylist(records, SCHEMA))
             counts["queries"] += len(batch)
-            counts["unread"] += sum(record["rank"] is None for record in records)
-            counts["hits"] += sum(record["rank"] is not None for record in records)
-            counts["short"] += sum(len(a.hits) < wanted.k for a in of_row.values() if isinstance(a, SimilarItems))
+            found = [len(answer.hits) for answer in of_row.values() if isinstance(answer, SimilarItems)]
+            counts["unread"] += len(batch) - len(found)
+            counts["nothing"] += sum(hits == 0 for hits in found)
+            counts["hits"] += sum(found)
+            counts["short"] += sum(hits < wanted.k for hits in found)
             bar.update(len(batch))
-    tell(f"queries: {counts['queries']}, of which {counts['unread']} could not be read", f"answers: {output}")
+    without = f"{counts['unread']} could not be read and {counts['nothing']} have no hit"
+    tell(f"queries: {counts['queries']}, of which {without}", f"answers: {output}")
     return {"output": str(output), "index": str(index.folder)} | counts
 
 
@@ -89,6 +92,8 @@ def _records(row: ReadItem | Record, answers: dict[int, SimilarItems | Problem])
         for hit in answer.hits:
             found = {"rank": hit.rank, "item_id": hit.id, "score": round(hit.score, 6), "agree": ", ".join(hit.agree)}
             yield {"query_row": row.row, "query_id": item} | found | {"drawn_by": hit.drawn_by, "reason": hit.reason}
+        if not answer.hits:
+            yield {"query_row": row.row, "query_id": item, "rank": None, "reason": f"no hit: {'; '.join(answer.notes)}"}
         return
     problem = answer if isinstance(answer, Problem) else row
     assert isinstance(problem, Problem | Record)

@@ -265,6 +265,22 @@ def test_items_of_a_file_as_queries(catalogue: PredictConfig, made: ItemIndex) -
             ask(asked, queries="queries.csv", output=output)
 
 
+def test_a_query_without_a_hit_has_a_row_that_says_so(
+    catalogue: PredictConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("one.csv").write_text("id,productDisplayName\none,Red Shirt\n")
+    asked = replace(catalogue, catalogue="one.csv", images=None, keep_columns=[])
+    make_index(asked)
+    Path("queries.csv").write_text("id,productDisplayName\none,Red Shirt\nother,Blue Shoe\nlost,\n")
+    told = ask(asked, queries="queries.csv", k=3, output="answers.csv")
+    counts = [told[name] for name in ("queries", "unread", "nothing", "hits", "short")]
+    assert counts == [3, 1, 1, 1, 2]
+    table = pd.read_csv("answers.csv", dtype=str, keep_default_na=False)
+    assert table[["query_id", "item_id"]].to_numpy().tolist() == [["one", ""], ["other", "one"], ["lost", ""]]
+    assert table["reason"][0] == "no hit: 3 asked for, 0 to be found among the 1 items of the index"
+    assert "1 could not be read and 1 have no hit" in capsys.readouterr().err
+
+
 def test_with_nothing_at_all_the_sample_is_indexed_and_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
