@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
@@ -94,6 +95,15 @@ def fit(
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from None
         raise
+
+
+def load_weights(module: BaseModule, checkpoint: Path) -> None:
+    """Those of a checkpoint of the same run. Raises `UserError` for one of another version of fashionmt."""
+    kept = torch.load(checkpoint, "cpu", weights_only=True)["state_dict"]
+    if kept.keys() != module.state_dict().keys():
+        repair = "Go on with the version that made it, or start a new run"
+        raise UserError(str(checkpoint), "its tensors are not those of this version of fashionmt", repair)
+    module.load_state_dict(kept)
 
 
 def device_of(config: TrainerConfig) -> torch.device:

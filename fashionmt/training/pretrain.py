@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from fashionmt.model import build_two_towers, save_towers
 from fashionmt.training.concluding import provenance
 from fashionmt.training.contrastive import MONITOR, ContrastModule, score_towers
 from fashionmt.training.datamodule import CatalogueDataModule
-from fashionmt.training.fitting import build_trainer, fit
+from fashionmt.training.fitting import build_trainer, fit, load_weights
 from fashionmt.training.loading import keep_data_report, load_data
 from fashionmt.training.report import write_json
 from fashionmt.training.run_folder import RunFolder
@@ -49,10 +50,12 @@ def run_pretraining(
     module = build_contrast_module(config, pairs)
     trainer, best = build_trainer(config, folder, loggers, MONITOR, watch)
     batches = CatalogueDataModule(pairs, config.optim.batch_size, config.seed, config.augment.titles)
+    if resume and folder.resume_checkpoint.is_file():
+        load_weights(module, folder.resume_checkpoint)  # Lightning would refuse another version's as our fault
     fit(trainer, module, batches, folder, resume)
     if not trainer.is_global_zero:
         return {}
-    module.load_state_dict(torch.load(best.best_model_path, "cpu", weights_only=True)["state_dict"])
+    load_weights(module, Path(best.best_model_path))
     device, batch_size = trainer.strategy.root_device, 4 * config.optim.batch_size
     scores = {"validation": score_towers(module.towers, pairs.dataset("validation"), device, batch_size)}
     _save(config, pairs, module, scores, folder)

@@ -17,7 +17,7 @@ from fashionmt.training.class_counts import class_counts, shown_weights
 from fashionmt.training.compiling import check_compiler, compile_towers
 from fashionmt.training.concluding import evaluate
 from fashionmt.training.datamodule import CatalogueDataModule
-from fashionmt.training.fitting import build_trainer, device_of, fit
+from fashionmt.training.fitting import build_trainer, device_of, fit, load_weights
 from fashionmt.training.frozen_features import with_frozen_features
 from fashionmt.training.loading import keep_data_report, load_data
 from fashionmt.training.loss import build_loss
@@ -84,11 +84,6 @@ def build_module(config: TrainConfig, data: PreparedData) -> TaggerModule:
     if config.trainer.compile:
         compile_towers(tagger)
     return TaggerModule(tagger, loss, data.spaces, config.optim, config.seed, config.augment.pictures)
-
-
-def load_weights(module: TaggerModule, checkpoint: Path) -> None:
-    """Those of a checkpoint of the same run."""
-    module.load_state_dict(torch.load(checkpoint, "cpu", weights_only=True)["state_dict"])
 
 
 def build_batches(config: TrainConfig, data: PreparedData) -> CatalogueDataModule:

@@ -117,6 +117,24 @@ def test_a_resumed_run_refuses_a_changed_catalogue_and_another_split(small: Trai
         run(small, folder.root, resume=True)
 
 
+def test_a_checkpoint_of_another_version_is_named(
+    small: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(self: TaggerModule, batch: Any, batch_idx: int) -> Any:
+        raise KilledError
+
+    folder = RunFolder(tmp_path / "run")
+    with monkeypatch.context() as patched:
+        patched.setattr(TaggerModule, "validation_step", killed)
+        with pytest.raises(KilledError):
+            run(small, folder.root)
+    kept = torch.load(folder.resume_checkpoint, weights_only=True)
+    kept["state_dict"]["a.part.that.is.no.more"] = torch.zeros(1)
+    torch.save(kept, folder.resume_checkpoint)
+    with pytest.raises(UserError, match=r"resume\.ckpt: its tensors are not those of this version"):
+        run(small, folder.root, resume=True)
+
+
 def test_train_reload_and_evaluate_agree(trained: Path) -> None:
     config = from_yaml(trained / "config.yaml")
     data = load_data(config)
