@@ -1,4 +1,5 @@
-"""How training items are varied. None of it may change a label: what would shift a colour is bounded here."""
+"""How training items are varied. None of it may change a label: what would shift a colour is 0 unless it is set, and
+bounded here."""
 
 from dataclasses import dataclass, field
 
@@ -20,7 +21,9 @@ class PictureVariationConfig:
     brightness: float = 0.0
     """At most this share of the full range lighter or darker; above 0.1 navy becomes blue."""
     contrast: float = 0.0
-    """At most this share more or less about the picture's mean."""
+    """At most this share more or less about the picture's mean. By this or by `brightness` at its limit what the public
+    catalogue calls Black (a median of 64, in pictures of 208) becomes 93 at most, which is nearer to Black than to Grey
+    (143). By both at their limits it becomes 118, which is Grey: set both to half of that at most."""
 
     @property
     def varies(self) -> bool:

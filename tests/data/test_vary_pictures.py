@@ -124,3 +124,13 @@ def test_light_keeps_greys_grey_and_stays_within_its_limit(limit: str, change: f
     assert moved.max() <= furthest + 1
     assert moved.max() > 0.8 * furthest
     assert len({picture.numpy().tobytes() for picture in varied}) > 20
+
+
+@pytest.mark.parametrize(
+    ("brightness", "contrast", "lightest"), [(0.1, 0, 93), (0, 0.2, 93), (0.05, 0.1, 93), (0.1, 0.2, 118)]
+)
+def test_how_light_a_black_becomes_is_what_the_config_says(brightness: float, contrast: float, lightest: int) -> None:
+    pixels = torch.full((3000, 10, 10, 3), 64, dtype=torch.uint8)
+    pixels[:, :8] = 244  # the mean is 208
+    found = vary_pictures(pixels, still(brightness=brightness, contrast=contrast))[:, 9].max()
+    assert lightest - 5 <= found <= lightest
