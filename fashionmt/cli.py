@@ -5,6 +5,7 @@ import functools
 import importlib.util
 import json
 import os
+import re
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -37,6 +38,8 @@ COMMAND = "FASHIONMT_COMMAND"
 inherit it."""
 ARTIFACT = "wandb:"
 """Before the name of a bundle that lies in Weights & Biases."""
+ELEMENT = re.compile(r"""\s*(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|(?:\\.|[^,\\])+)\s*""")
+"""Of a list on the command line: in quotes, or up to the next comma."""
 
 
 def train() -> None:
@@ -168,6 +171,8 @@ def _predict(composed: DictConfig) -> None:
     with one_line_errors():
         config = to_dataclass(composed, PredictConfig)
         config.similar.id = _as_typed("similar.id", config.similar.id)
+        config.similar.filters = _filters_as_typed("similar.filters", config.similar.filters)
+        config.recommend.filters = _filters_as_typed("recommend.filters", config.recommend.filters)
         run = _task(config.task)
         _quiet_libraries()
         if config.bundle is not None and config.bundle.startswith(ARTIFACT):
@@ -184,6 +189,23 @@ def _as_typed(key: str, value: str | None) -> str | None:
         if name == key and value is not None and not typed.startswith(("'", '"')):
             value = typed
     return value
+
+
+def _filters_as_typed(key: str, filters: dict[str, Any]) -> dict[str, Any]:
+    """Values, or lists of them, as they stand on the command line: Hydra reads true and 1.10 as no texts."""
+    overrides = (override.lstrip("+").partition("=") for override in HydraConfig.get().overrides.task)
+    typed = {name.removeprefix(f"{key}."): text.strip() for name, _, text in overrides if name.startswith(f"{key}.")}
+    return {name: _texts(value, typed[name]) if name in typed else value for name, value in filters.items()}
+
+
+def _texts(value: Any, typed: str) -> Any:
+    """`value`, with what Hydra made of a text as that text."""
+    if not isinstance(value, list):
+        return value if isinstance(value, str) or str(value) == typed else typed
+    elements = [element.strip() for element in ELEMENT.findall(typed[1:-1])]
+    if len(elements) != len(value):
+        return value
+    return [_texts(each, element) for each, element in zip(value, elements, strict=True)]
 
 
 def _task(name: str) -> Callable[[PredictConfig], dict[str, Any]]:

@@ -376,6 +376,20 @@ def test_an_id_that_looks_like_a_number_is_the_text_that_was_typed(made: ItemInd
         assert f"id {typed.strip(chr(39))}: no item of this id" in done.stderr
 
 
+def test_filters_are_the_texts_that_were_typed(made: ItemIndex, catalogue: PredictConfig) -> None:
+    Path("events.csv").write_text(f"user_id,item_id\nu,{made.ids[0]}\n")
+    similar = ["task=similar", "similar.words=red", f"bundle={catalogue.bundle}"]
+    for arguments, told in (
+        ([*similar, "similar.filters.stock=true"], "true"),
+        ([*similar, "similar.filters.stock=[yes, 1.10,'1.0']"], "1.10"),
+        (["task=recommend", "recommend.interactions=events.csv", "recommend.filters.stock=1e5"], "1e5"),
+    ):
+        command = [sys.executable, str(TOP / "predict.py"), "index=index", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 2
+        assert f"filter stock={told}: no item has this value. Items have no, yes" in done.stderr
+
+
 def test_two_queries_at_once_are_none(made: ItemIndex, catalogue: PredictConfig) -> None:
     engine = fashionmt.load_bundle(str(catalogue.bundle))
     for query, told in (
