@@ -10,12 +10,15 @@ from torch import Tensor, from_numpy
 from fashionmt.attributes import LabelSpace
 from fashionmt.batch import Batch
 from fashionmt.bundle import Bundle
+from fashionmt.calibrate.account import Account
 from fashionmt.data.splits import crowded_pictures, families
 from fashionmt.errors import TooManyBadError, UserError
 from fashionmt.inference.catalogue_items import ItemReader, ReadItem
 from fashionmt.inference.items import Item
 from fashionmt.inference.preparing import Preparer
 from fashionmt.inference.runtimes import TorchRuntime
+from fashionmt.inference.totals import counted
+from fashionmt.problems import Code
 from fashionmt.training.answers import Answers, answer_views
 from fashionmt.training.thresholds import Groups
 
@@ -30,14 +33,8 @@ class Labelled:
     """Each item's family, (N,)."""
     spaces: Mapping[str, LabelSpace]
     """The bundle's; `unlearned` are the labels that it does not know."""
-    rows: int
-    """Of the catalogue."""
-    unread: int
-    """Of these, in which the tagger finds nothing to read."""
-    unlabelled: int
-    """Of the others, those without any label."""
-    crowded: int = 0
-    """Of the items, those whose picture makes no family (`crowded_pictures`)."""
+    account: Account
+    """Of the catalogue's rows."""
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -66,9 +63,10 @@ def read_labelled(reader: ItemReader, bundle: Bundle, batch_size: int, max_bad_f
     reading = _Reading(reader, bundle)
     runtime = TorchRuntime(bundle.tagger)
     said = answer_views(runtime.tagger, reading.batches(batch_size), runtime.device, embeddings=False)
-    if reading.unread > max_bad_fraction * reading.rows:
-        wrong = f"{reading.unread} of {reading.rows} rows cannot be read, over {max_bad_fraction:.0%}"
-        repair = "Tag it to see why, and repair the rows or raise max_bad_fraction"
+    account = reading.account
+    if account.unread.total() > max_bad_fraction * account.rows:
+        wrong = f"of {account.rows} rows {counted(account.unread)} cannot be read, over {max_bad_fraction:.0%}"
+        repair = "Tag it to see which, and repair the rows or raise max_bad_fraction"
         raise TooManyBadError("catalogue", wrong, repair)
     if not said:
         raise UserError("catalogue", "none of its rows has a label", "Label some hundreds of its items")
@@ -77,10 +75,7 @@ def read_labelled(reader: ItemReader, bundle: Bundle, batch_size: int, max_bad_f
         {view: replace(answers, labels=labels) for view, answers in said.items()},
         families([str(row) for row in range(len(reading.labels))], reading.titles, reading.digests),
         spaces,
-        reading.rows,
-        reading.unread,
-        reading.unlabelled,
-        sum(crowded_pictures(reading.titles, reading.digests).values()),
+        replace(account, crowded=sum(crowded_pictures(reading.titles, reading.digests).values())),
     )
 
 
@@ -89,31 +84,24 @@ class _Reading:
 
     def __init__(self, reader: ItemReader, bundle: Bundle) -> None:
         self.reader, self.prepare = reader, Preparer(bundle)
-        self.rows = self.unread = self.unlabelled = 0
+        self.account = Account()
         self.labels: list[Mapping[str, str]] = []
         self.titles: list[str | None] = []
         self.digests: list[str | None] = []
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
         """Of the items that have a label, what the tagger can read."""
-        source = self._labelled()
+        source = (row.item for row in self.reader.items() if self.account.add(row) and isinstance(row, ReadItem))
         while items := list(islice(source, batch_size)):
             prepared = self.prepare(items)
-            readable = prepared.readable
-            self.unread += len(items) - len(readable)
+            for inputs, problem in zip(prepared.inputs, prepared.picture_problems, strict=True):
+                if inputs:
+                    self.account.add_picture(problem)
+                else:
+                    self.account.unread[str(Code.NOTHING_TO_READ)] += 1
             if prepared.batch is not None:
-                self._keep(readable, prepared.batch)
+                self._keep(prepared.readable, prepared.batch)
                 yield prepared.batch
-
-    def _labelled(self) -> Iterator[Item]:
-        for row in self.reader.items():
-            self.rows += 1
-            if not isinstance(row, ReadItem):
-                self.unread += 1
-            elif row.item.given:
-                yield row.item
-            else:
-                self.unlabelled += 1
 
     def _keep(self, items: Sequence[Item], batch: Batch) -> None:
         pictures = zip(batch.pixels, batch.has_image.tolist(), strict=True)

@@ -41,7 +41,8 @@ def calibrate_bundle(config: PredictConfig) -> dict[str, Any]:
     before = _score(bundle.decoders, labelled)
     show_result(labelled, fit.fitted, before, made.metrics)
     tell(f"bundle: {output}")
-    counts = {"rows": labelled.rows, "unread": labelled.unread, "unlabelled": labelled.unlabelled}
+    account = labelled.account
+    counts = {"rows": account.rows, "unread": account.unread.total(), "unlabelled": account.unlabelled}
     return {"bundle": str(output), "items": len(labelled), **counts, "before": before, "after": made.metrics}
 
 

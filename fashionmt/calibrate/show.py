@@ -6,7 +6,6 @@ from typing import Any
 from rich.table import Table
 
 from fashionmt.calibrate.labelled import Labelled
-from fashionmt.data.splits import MOST_TITLES
 from fashionmt.inference.show import console, tell
 from fashionmt.inference.stated import WHOLE
 
@@ -23,10 +22,12 @@ def show_result(
         before: what `score_decoded` gives of the bundle's own decoders.
         after: the same of those that were fitted.
     """
+    account = labelled.account
+    unread = account.unread.total()
     tell(
-        f"{labelled.rows} rows: {len(labelled)} with labels, {labelled.unlabelled} without, {labelled.unread} unread",
+        f"{account.rows} rows: {len(labelled)} with labels, {account.unlabelled} without, {unread} unread",
+        *account.lines(),
         f"Those with labels are of {labelled.families} families: each has one title, or one picture",
-        *_crowded(labelled),
         *_foreign(labelled),
         *_kept(labelled, fitted),
     )
@@ -57,12 +58,6 @@ def _errors(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
-
-
-def _crowded(labelled: Labelled) -> list[str]:
-    """Items whose picture is not their own."""
-    shown = f"{labelled.crowded} of them show a picture of more than {MOST_TITLES} titles, which makes no family"
-    return [shown] if labelled.crowded else []
 
 
 def _foreign(labelled: Labelled) -> list[str]:

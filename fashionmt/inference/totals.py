@@ -30,15 +30,16 @@ def total_lines(totals: Mapping[str, Any], decoders: Decoders) -> list[str]:
     """For people: what was repaired, read without its picture, quarantined, accepted."""
     lines = [f"  {count} {what}" for what, count in totals["findings"].items()]
     if pictures := totals["picture_problems"]:
-        lines.append(f"tagged without their picture: {_counted(pictures)}")
+        lines.append(f"tagged without their picture: {counted(pictures)}")
     if unknown := totals["unknown"]:
         lines.append(f"unknown: {unknown} look like nothing the model was trained on, and are for review")
     if quarantined := totals["quarantined"]:
-        lines.append(f"quarantined: {_counted(quarantined)}")
+        lines.append(f"quarantined: {counted(quarantined)}")
     return lines + _decisions(totals, decoders)
 
 
-def _counted(codes: Mapping[str, int]) -> str:
+def counted(codes: Mapping[str, int]) -> str:
+    """How many in all, and of which code."""
     return f"{sum(codes.values())} ({', '.join(f'{code} {count}' for code, count in Counter(codes).most_common())})"
 
 

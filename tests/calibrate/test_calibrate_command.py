@@ -205,7 +205,7 @@ def test_a_folder_that_is_there_too_few_labels_and_too_many_unread_rows_are_refu
     with pytest.raises(UserError, match="50 items have labels, and no attribute 100"):
         calibrate_bundle(few)
     unread = [{**row, "id": f"x{row['id']}", "productDisplayName": ""} for row in rows[:100]]
-    with pytest.raises(TooManyBadError, match="100 of 400 rows cannot be read, over 5%"):
+    with pytest.raises(TooManyBadError, match=r"of 400 rows 100 \(NOTHING_TO_READ 100\) cannot be read"):
         calibrate_bundle(replace(config, catalogue=written(tmp_path / "unread.csv", [*rows, *unread])))
     assert not (tmp_path / "new").exists()
 
@@ -231,4 +231,22 @@ def test_one_picture_of_many_titles_makes_no_family_and_is_told(
     calibrate_bundle(config)
     told = capsys.readouterr().err
     assert "labels are of 150 families" in told
-    assert "150 of them show a picture of more than 20 titles, which makes no family" in told
+    assert "150 items show a picture of more than 20 titles: no family made of it" in told
+
+
+def test_what_is_repaired_read_without_its_picture_and_not_read_is_told(
+    config: PredictConfig, rows: list[dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = [dict(row) for row in rows]
+    own[3]["id"], own[4]["id"], own[5]["productDisplayName"] = "gone", "", ""
+    own[5]["id"] = "gone as well"
+    written(tmp_path / "own.csv", own)
+    with (tmp_path / "own.csv").open("a") as file:
+        file.write("short\n")
+    config.catalogue = str(tmp_path / "own.csv")
+    summary = calibrate_bundle(config)
+    told = capsys.readouterr().err
+    assert (summary["rows"], summary["items"], summary["unread"]) == (ROWS + 1, ROWS - 2, 2)
+    assert "not read: 2 (ID_MISSING 1, NOTHING_TO_READ 1)" in told
+    assert "read without their picture: 1 (IMAGE_NOT_FOUND 1)" in told
+    assert re.search(r"\n  1 .*too few fields", told)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from tiny import tiny_spaces
 
+from fashionmt.calibrate.account import Account
 from fashionmt.calibrate.fitting import FEWEST, Fitter, enough_labels, judged
 from fashionmt.calibrate.labelled import Labelled
 from fashionmt.config import ThresholdConfig
@@ -30,7 +31,7 @@ def labelled(count: int, right: float, seed: int = 0, family: int = 1, lacking: 
     shown = [BOTH] * (count - lacking) + ["text"] * lacking
     views = {BOTH: shown, "image": ["image"] * (count - lacking) + ["text"] * lacking, "text": ["text"] * count}
     said = {view: Answers(logits, labels, torch.zeros(count, 0), each) for view, each in views.items()}
-    return Labelled(said, groups, SPACES, count, 0, 0)
+    return Labelled(said, groups, SPACES, Account(count))
 
 
 def fitter(items: Labelled) -> Fitter:
