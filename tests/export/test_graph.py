@@ -24,6 +24,7 @@ MODELS = {
     "late, columns": tiny_config(kind="late"),
     "picture": tiny_config(text=False),
     "title": tiny_config(image=False, wide=True),
+    "title, columns": replace(tiny_config(image=False), wide=WidePathConfig(columns=True)),
     "n-grams": replace(tiny_config(image=False), text=TextTowerConfig(kind="ngram", hidden_size=16)),
 }
 MODELS["wide, with colours"].image = ImageTowerConfig(colour_statistics=True)
@@ -34,6 +35,8 @@ RUNTIMES = [name for name in ("onnx", "openvino") if has_runtime(name)]
 def a_tagger(name: str) -> Tagger:
     config: ModelConfig = MODELS[name]
     tagger = tiny_tagger(config, columns=COLUMNS if "columns" in name else NO_COLUMNS)
+    if tagger.wide is not None and tagger.wide.columns is not None:
+        tagger.wide.columns.weight.normal_()
     if tagger.silent_titles is not None:
         tagger.silent_titles.names_class[1::3] = 1.0
         tagger.silent_titles.shares[:] = torch.tensor([[0.5, 0.75], [1.5, 0.25], [2.0, 0.5]])
@@ -45,6 +48,7 @@ def a_batch(count: int, seed: int) -> Batch:
     batch = random_batch(count, seed)
     batch.has_image[1::3] = False
     batch.has_title[2::3] = False
+    batch.has_tabular[::4] = False
     longest = int(batch.token_mask.sum(1).max())
     batch.token_mask[~batch.has_title] = False
     batch.ngram_weights[~batch.has_title] = 0
