@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from fashionmt.data.splits import MOST_TITLES
 from fashionmt.inference.catalogue_items import ReadItem
+from fashionmt.inference.items import Item
 from fashionmt.inference.quarantine import Record
 from fashionmt.inference.totals import counted
 from fashionmt.problems import Problem
@@ -26,15 +27,17 @@ class Account:
     crowded: int = 0
     """Items with a label whose picture makes no family (`crowded_pictures`)."""
 
-    def add(self, row: ReadItem | Record) -> bool:
-        """Count a row; whether it has a label."""
+    def add(self, row: ReadItem | Record) -> Item | None:
+        """Count a row; its item, where that has a label."""
         self.rows += 1
         if isinstance(row, Record):
             self.unread[str(row.code)] += 1
-            return False
+            return None
         self.findings.update(row.findings)
-        self.unlabelled += not row.item.given
-        return bool(row.item.given)
+        if row.item.given:
+            return row.item
+        self.unlabelled += 1
+        return None
 
     def add_picture(self, problem: Problem | None) -> None:
         """Count an item with a label, where its picture could not be read."""

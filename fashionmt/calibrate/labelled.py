@@ -13,7 +13,7 @@ from fashionmt.bundle import Bundle
 from fashionmt.calibrate.account import Account
 from fashionmt.data.splits import crowded_pictures, families
 from fashionmt.errors import TooManyBadError, UserError
-from fashionmt.inference.catalogue_items import ItemReader, ReadItem
+from fashionmt.inference.catalogue_items import ItemReader
 from fashionmt.inference.items import Item
 from fashionmt.inference.preparing import Preparer
 from fashionmt.inference.runtimes import TorchRuntime
@@ -91,7 +91,7 @@ class _Reading:
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
         """Of the items that have a label, what the tagger can read."""
-        source = (row.item for row in self.reader.items() if self.account.add(row) and isinstance(row, ReadItem))
+        source = (item for row in self.reader.items() if (item := self.account.add(row)) is not None)
         while items := list(islice(source, batch_size)):
             prepared = self.prepare(items)
             for inputs, problem in zip(prepared.inputs, prepared.picture_problems, strict=True):
