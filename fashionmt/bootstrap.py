@@ -27,7 +27,7 @@ class Estimate:
     """None where there is no item to measure it on."""
     low: float | None
     high: float | None
-    """None where fewer than two groups leave nothing to draw."""
+    """None where the items lie in fewer than two groups, which leaves nothing to draw."""
     items: int
     spread: float | None = None
     """The standard deviation over seeds; None of a single one."""
@@ -72,12 +72,12 @@ def mean_of(statistics: Sequence[Statistic]) -> Statistic:
 
 
 def over_seeds(statistics: Sequence[Statistic], seed: int = 0) -> Statistic:
-    """The mean of one figure over trainings of several seeds, whose draws hold the spread of items and of seeds.
+    """The mean of one share over trainings of several seeds, whose draws hold the spread of items and of seeds.
 
     Beside the groups, each draw takes S of the S seeds, with replacement. The variance of a mean so drawn is the seeds'
     plain variance / S, which is (S - 1) / S of the unbiased estimate: the deviation that the seeds make is stretched by
-    sqrt(S / (S - 1)). All must come from the same `Bootstrap`; `seed`: of these draws, another for each system of two
-    that are compared.
+    sqrt(S / (S - 1)), as far as a share goes. All must come from the same `Bootstrap`; `seed`: of these draws, another
+    for each system of two that are compared.
     """
     found = [statistic for statistic in statistics if statistic.items]
     if len(found) < 2:
@@ -86,8 +86,9 @@ def over_seeds(statistics: Sequence[Statistic], seed: int = 0) -> Statistic:
     draws = np.stack([statistic.draws for statistic in found])
     chosen = np.random.default_rng(seed).integers(0, count, draws.shape)
     drawn = np.take_along_axis(draws, chosen, axis=0).mean(axis=0)
-    stretched: Floats = mean.draws + (count / (count - 1)) ** 0.5 * (drawn - mean.draws)
-    return Statistic(mean.value, stretched, mean.items, float(np.std([statistic.value for statistic in found], ddof=1)))
+    stretched = mean.draws + (count / (count - 1)) ** 0.5 * (drawn - mean.draws)
+    spread = float(np.std([statistic.value for statistic in found], ddof=1))
+    return Statistic(mean.value, np.clip(stretched, 0, 1), mean.items, spread)
 
 
 class Bootstrap:
@@ -110,7 +111,7 @@ class Bootstrap:
         sizes = np.bincount(self.group, counted, self.count)
         items = int(counted.sum())
         drawn = _ratio(self.times @ sums, self.times @ sizes)
-        return Statistic(float(sums.sum() / max(1, items)), self._drawn(drawn), items)
+        return Statistic(float(sums.sum() / max(1, items)), self._drawn(drawn, counted), items)
 
     def macro_f1(self, true: npt.NDArray[np.int64], answered: npt.NDArray[np.int64]) -> Statistic:
         """The mean F1 of the classes that occur, as labels or as answers; items of a negative `true` (N,) are left out.
@@ -135,16 +136,17 @@ class Bootstrap:
         value = _macro_f1(hits.sum(axis=0)[None], occurrences.sum(axis=0)[None], occurring)[0]
         drawn = _macro_f1((hits.T @ self.times.T).T, (occurrences.T @ self.times.T).T, occurring)
         centred: Floats = np.clip(drawn - drawn.mean() + value, 0, 1)
-        return Statistic(float(value), self._drawn(centred), int(kept.sum()))
+        return Statistic(float(value), self._drawn(centred, kept), int(kept.sum()))
 
     def _by_group(self, classes: npt.NDArray[np.int64], counted: npt.NDArray[np.bool_], count: int) -> csr_array:
         """How many counted items of each class each group holds, (groups, count)."""
         where = (self.group[counted], classes[counted])
         return csr_array((np.ones(int(counted.sum())), where), shape=(self.count, count))
 
-    def _drawn(self, draws: Floats) -> Floats:
-        """A single group is always drawn whole: that is no interval."""
-        return draws if self.count > 1 else np.full(self.draws, np.nan)
+    def _drawn(self, draws: Floats, counted: npt.NDArray[np.bool_]) -> Floats:
+        """A single group is always drawn whole, or not at all: that is no interval."""
+        groups = np.count_nonzero(np.bincount(self.group, counted))
+        return draws if groups > 1 else np.full(self.draws, np.nan)
 
 
 def _macro_f1(hits: Floats, occurrences: Floats, occurring: npt.NDArray[np.bool_]) -> Floats:

@@ -143,7 +143,26 @@ def test_there_is_no_interval_of_a_single_group_and_no_figure_without_items() ->
 
 
 def test_draws_that_hold_no_counted_item_are_left_out() -> None:
-    counted = np.array([True, *[False] * 9])
+    counted = np.array([True, True, *[False] * 8])
     found = Bootstrap([str(i) for i in range(10)], 200).mean(np.ones(10), counted)
     assert np.isnan(found.draws).any()
     assert (found.estimate().low, found.estimate().high) == (1.0, 1.0)
+
+
+def test_items_of_one_group_have_no_interval_whatever_the_other_groups() -> None:
+    """Of three families one holds all that is counted: each draw that holds it says the same."""
+    drawn = Bootstrap(["a", "a", "b", "c"], 200)
+    counted = np.array([True, True, False, False])
+    found = drawn.mean(np.array([1, 0, 1, 1]), counted).estimate()
+    assert (found.value, found.low, found.high, found.items) == (0.5, None, None, 2)
+    macro = drawn.macro_f1(np.array([0, 1, -1, -1]), np.array([0, 0, 0, 0])).estimate()
+    assert (macro.low, macro.high, macro.items) == (None, None, 2)
+    assert macro.value == pytest.approx(1 / 3)
+
+
+def test_the_mean_over_seeds_stays_a_share() -> None:
+    values = [np.array([1.0] * 99 + [0.0]), np.array([1.0] * 90 + [0.0] * 10)]
+    drawn = Bootstrap([str(i) for i in range(100)], 500)
+    found = over_seeds([drawn.mean(value, np.ones(100, bool)) for value in values]).estimate()
+    assert found.high is not None
+    assert 0.945 < found.high <= 1

@@ -67,6 +67,5 @@ def _ablation(line: Line, reference: Line, names: Sequence[str], short: Sequence
 
 
 def _own(line: Line) -> list[str]:
-    seconds = [row.result["seconds"]["training"] for row in line.rows]
     impossible = line.views[line.main_view].get("impossible")
-    return [plus_minus(impossible), f"{sum(seconds) / len(seconds):.0f}"]
+    return [plus_minus(impossible), line.training_seconds]

@@ -34,7 +34,7 @@ def paired_difference(
         view: what `run_a` is shown, and `run_b` too unless `view_b` says otherwise.
         attribute: its name, or `all`: items right in every attribute.
         metric: `accuracy` or `macro_f1`; of `all` always the accuracy.
-        part: for the accuracy of one attribute: only the items whose title names its `own`, `other`, `none` or
+        part: for the accuracy of one attribute alone: only the items whose title names its `own`, `other`, `none` or
             `not_own`.
 
     Raises `UserError` where the rows are not of the same catalogue and split, or lack the view or attribute.
@@ -42,6 +42,8 @@ def paired_difference(
     check_choice("metric", metric, ("accuracy", "macro_f1"))
     if part is not None:
         check_choice("part", part, TITLE_NAMES)
+        if attribute == ALL or metric != "accuracy":
+            raise UserError(f"part={part}", "is for the accuracy of one attribute", "Leave it out")
     _check_same(run_a, run_b)
     a, b = _on_common_items([_table(run_a, view, attribute)], [_table(run_b, view_b or view, attribute)])
     bootstrap = Bootstrap(a[0]["group"].tolist(), draws)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 
 import matplotlib.ticker
 from markupsafe import Markup
@@ -11,18 +12,22 @@ from matplotlib.lines import Line2D
 
 from fashionmt.benchmark.cells import Estimate
 from fashionmt.benchmark.lines import Line
-from fashionmt.run_report.drawing import PALETTE, draw_svg
+from fashionmt.run_report.drawing import PALETTE, draw_svg, in_legend
 
 ALL = "all right"
+MARKERS = "os^Dv"
 COLUMNS, WIDTH, HEIGHT = 4, 11.0, 2.3
 """Panels in a row; inches of a row, and of one panel's height."""
+STYLES = [(colour, marker) for marker in MARKERS for colour in PALETTE]
+"""(colour, marker) of each system."""
 Curve = list[tuple[int, Estimate]]
 """(training rows, accuracy), rising."""
 
 
 def learning_curve(lines: Sequence[Line]) -> Markup | None:
     """Errors against training rows, both logarithmic, a panel for each attribute and one for exact match, each system
-    under all that it reads; None where none of `lines`, of one catalogue and split, was run at two sizes."""
+    under all that it reads; None where none of `lines`, of one catalogue and split, was run at two sizes, and where
+    nothing was answered wrong."""
     systems: dict[str, list[Line]] = {}
     for line in lines:
         systems.setdefault(", ".join([line.first["system"], line.main_view, *line.epochs]), []).append(line)
@@ -30,17 +35,21 @@ def learning_curve(lines: Sequence[Line]) -> Markup | None:
     if not curves:
         return None
     names = list(dict.fromkeys(name for own in curves.values() for line in own for name in _figures(line)))
+    if not names:  # all of it is perfect
+        return None
+    drawn = list(zip(curves, cycle(STYLES), strict=False))
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(math.ceil(len(names) / COLUMNS), COLUMNS, squeeze=False)
         for axes, name in zip(grid.flat, names, strict=False):
-            for colour, own in zip(PALETTE, curves.values(), strict=False):
-                _plot(axes, [(_rows(line), _figures(line)[name]) for line in own if name in _figures(line)], colour)
+            for label, style in drawn:
+                figures = [(_rows(line), _figures(line)) for line in curves[label]]
+                _plot(axes, [(rows, found[name]) for rows, found in figures if name in found], style)
             _dress(axes, name)
         for axes in grid.flat[len(names) :]:
             axes.set_axis_off()
-        handles = [Line2D([], [], color=c, marker="o") for c, _ in zip(PALETTE, curves, strict=False)]
-        figure.legend(handles, list(curves), loc="outside lower left", ncols=2)
+        handles = [Line2D([], [], color=colour, marker=marker) for _, (colour, marker) in drawn]
+        figure.legend(handles, [in_legend(label) for label, _ in drawn], loc="outside lower left", ncols=2)
 
     height = HEIGHT * math.ceil(len(names) / COLUMNS) + 0.4
     return draw_svg(f"{lines[0].first['data']}: errors against training rows", WIDTH, height, draw)
@@ -57,12 +66,13 @@ def _figures(line: Line) -> dict[str, Estimate]:
     return {name: e for name, e in (found | {ALL: scored["exact_match"]}).items() if e["value"] not in (None, 1.0)}
 
 
-def _plot(axes: Axes, curve: Curve, colour: str) -> None:
+def _plot(axes: Axes, curve: Curve, style: tuple[str, str]) -> None:
     """Errors in percent, and their intervals."""
+    colour, marker = style
     curve = sorted(curve, key=lambda point: point[0])
     rows = [count for count, _ in curve]
     errors = [100 * (1 - estimate["value"]) for _, estimate in curve]
-    axes.plot(rows, errors, color=colour, marker="o")
+    axes.plot(rows, errors, color=colour, marker=marker)
     for count, estimate in curve:
         if estimate["low"] is not None:
             ends = [100 * (1 - estimate[end]) for end in ("low", "high")]

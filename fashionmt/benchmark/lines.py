@@ -117,6 +117,13 @@ class Line:
         limit = self.first["size"]["limit_items"]
         return [*([] if limit is None else [f"{limit} items"]), *self.epochs]
 
+    @property
+    def training_seconds(self) -> str:
+        """The mean over its rows; of one that was resumed at least so many."""
+        seconds = [row.result["seconds"] for row in self.rows]
+        least = "≥ " if any(one["resumed"] for one in seconds) else ""
+        return f"{least}{sum(one['training'] for one in seconds) / len(seconds):.0f}"
+
     def changed(self, other: "Line") -> list[str] | None:
         """The settings in which it is not what `other` is, by their dotted keys; None where either's are not known."""
         ours, theirs = self.rows[0].config, other.rows[0].config

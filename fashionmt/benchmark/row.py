@@ -17,7 +17,7 @@ import torch
 
 import fashionmt
 from fashionmt.benchmark.baselines import Classifier, fit_baseline, read_items
-from fashionmt.benchmark.folder import FORMAT, RowFolder
+from fashionmt.benchmark.folder import FORMAT, RowFolder, read_result
 from fashionmt.benchmark.metrics import Answers, score_view
 from fashionmt.benchmark.predictions import ITEM, Answered, Tabulator, save_predictions
 from fashionmt.benchmark.recipe import differences, recipe
@@ -83,7 +83,7 @@ def row_recorded(benchmark: BenchmarkConfig, seed: int) -> Iterator[None]:
             folder.root.mkdir(parents=True, exist_ok=True)
             write_json(folder.failure, {"row": folder.name, "reason": reason})
         code = ExitCode.OUR_FAULT if ours else ExitCode.USER_ERROR
-        with contextlib.suppress(OSError):  # this row's own error is the one to tell
+        with contextlib.suppress(Exception):  # this row's own error is the one to tell
             write_tables(folder.root.parent)
         raise RowFailedError(str(folder.root.parent), folder.name, reason, code) from error
     write_tables(folder.root.parent)
@@ -91,11 +91,12 @@ def row_recorded(benchmark: BenchmarkConfig, seed: int) -> Iterator[None]:
 
 def _counted_anew(config: TrainConfig, folder: RowFolder) -> bool:
     """Whether a finished row is called, or its answers are counted, otherwise than now, and was written anew."""
-    result = json.loads(folder.result.read_text(encoding="utf-8"))
+    result = read_result(folder)
     wanted = result | _called(config.benchmark, result["views"])
     draws, without = config.benchmark.draws, config.benchmark.without
-    counted = next(iter(result["views"].values()))["exact_match_without"]["without"]
-    if result["interval"]["draws"] != draws or set(counted) != set(without):
+    first = next(iter(result["views"].values()))
+    counted, known = first["exact_match_without"]["without"], set(first["attributes"])
+    if result["interval"]["draws"] != draws or set(counted) != known & set(without):
         if not folder.predictions.is_file():
             wrong = "its answers are gone, and cannot be counted with other benchmark.draws or benchmark.without"
             raise OtherRowError(str(folder.root), wrong, "Leave these as they were, or remove the folder")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fashionmt.benchmark.cells import NONE, Strong, Table, difference, interval, percent, plus_minus
+from fashionmt.benchmark.compare import comparable
 from fashionmt.benchmark.lines import Line
 from fashionmt.benchmark.views import VIEWS
 
@@ -60,7 +61,19 @@ def _accuracy(shown: Shown, names: Sequence[str]) -> Table:
         ]
         cells.append(plus_minus(scored.get("impossible")))
         rows.append([*_who(view, line), str(scored["items"]), *cells])
-    return Table("Accuracy, %", [*WHO, "items", *header], rows, len(WHO))
+    told = _other_items([line for _, line in shown])
+    return Table("Accuracy, %", [*WHO, "items", *header], rows, len(WHO), told)
+
+
+def _other_items(lines: Sequence[Line]) -> list[str]:
+    """A note of those that answered other items than lines of the same limit before them: the catalogue, or how it was
+    split, has changed between them."""
+    first: dict[int | None, Line] = {}
+    for line in lines:
+        first.setdefault(line.first["size"]["limit_items"], line)
+    others = [line for line in lines if not comparable(line.first, first[line.first["size"]["limit_items"]].first)]
+    names = ", ".join(dict.fromkeys(line.name for line in others))
+    return [f"Of other items than the rows above, or split otherwise: {names}."] if names else []
 
 
 def _left_out(scored: Mapping[str, Any]) -> str:
@@ -68,9 +81,11 @@ def _left_out(scored: Mapping[str, Any]) -> str:
 
 
 def _against_linear(lines: Sequence[Line], names: Sequence[str]) -> list[Table]:
-    """Each model's paired differences, and how many of the linear model's errors it does without."""
+    """Each model's paired differences, and how many of the linear model's errors it does without; two tables for each
+    linear model, which may read more than the title."""
     linear = [line for line in lines if line.first["baseline"] == "linear"]
-    compared, alone = [], []
+    compared: dict[str, list[tuple[str, Line, Mapping[str, Any]]]] = {}
+    alone = []
     for line in lines:
         if line.first["baseline"] is not None or not any(view in line.views for view in COMPARED):
             continue
@@ -81,19 +96,22 @@ def _against_linear(lines: Sequence[Line], names: Sequence[str]) -> list[Table]:
             # A title alone is not set against a title and other columns.
             fair = ("both",) if fitting.main_view == "both" else COMPARED
             views = dict.fromkeys((view for view in fair if view in line.views), fitting.main_view)
-            compared += [(view, line, found) for view, found in line.against(fitting, views).items()]
-    compared.sort(key=lambda row: COMPARED.index(row[0]))
-    differences, errors = [], []
-    for view, line, found in compared:
-        who = [*_who(view, line), str(found["items"])]
-        differences.append([*who, *compared_cells(found, names, lines[0], difference_cell)])
-        errors.append([*who, *compared_cells(found, names, lines[0], _fewer_errors)])
+            found = line.against(fitting, views).items()
+            compared.setdefault(fitting.label, []).extend((view, line, figures) for view, figures in found)
     header = [*WHO, "items", *compared_header(names, lines[0])]
-    told = [f"Not compared, as no {LINEAR} answered the same items: {'; '.join(alone)}."] if alone else []
-    return [
-        Table(f"Against {LINEAR}: accuracy, points", header, differences, len(WHO), told),
-        Table(f"Against {LINEAR}: fewer errors, %", header, errors, len(WHO)),
-    ]
+    tables = []
+    for linear_label, rows in compared.items():
+        rows.sort(key=lambda row: COMPARED.index(row[0]))
+        for told, cell in (("accuracy, points", difference_cell), ("fewer errors, %", _fewer_errors)):
+            cells = [
+                [*_who(view, line), str(found["items"]), *compared_cells(found, names, lines[0], cell)]
+                for view, line, found in rows
+            ]
+            tables.append(Table(f"Against {linear_label}: {told}", header, cells, len(WHO)))
+    if alone:
+        note = f"Not compared, as no {LINEAR} answered the same items: {'; '.join(alone)}."
+        tables.append(Table("", [], [], notes=[note]))
+    return tables
 
 
 def compared_header(names: Sequence[str], shown: Line) -> list[str]:
@@ -203,12 +221,10 @@ def _cost(lines: Sequence[Line]) -> Table:
     for line in lines:
         size, seconds = line.first["size"], [row.result["seconds"] for row in line.rows]
         epochs = NONE if size["epochs"] is None else str(size["epochs"])
-        resumed = "≥ " if any(one["resumed"] for one in seconds) else ""
-        training = f"{resumed}{sum(one['training'] for one in seconds) / len(seconds):.0f}"
         answering = f"{sum(one['evaluation'] for one in seconds) / len(seconds):.0f}"
         parts = [str(size[name]) for name in ("train", "validation", "test")]
         seeds = " ".join(str(row.result["seed"]) for row in line.rows)
-        rows.append([_row(line), str(line.first["system"]), seeds, *parts, epochs, training, answering])
+        rows.append([_row(line), str(line.first["system"]), seeds, *parts, epochs, line.training_seconds, answering])
     header = ["row", "system", "seed", "train", "validation", "test", "epochs", "training, s", "answering, s"]
     return Table("Size and cost", header, rows, 2)
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from fashionmt.benchmark.ablations import ablation_tables
 from fashionmt.benchmark.cells import Table, markdown, one_line
-from fashionmt.benchmark.folder import read_failures
+from fashionmt.benchmark.folder import left_out, read_failures
 from fashionmt.benchmark.learning_curve import learning_curve
 from fashionmt.benchmark.lines import Line, read_lines
 from fashionmt.benchmark.page import Panel, by_split, by_view, render_page
@@ -35,8 +35,8 @@ NOTES = (
     "benchmark.together names) that the training rows do not hold. A title names its label where a word of the label "
     "stands in it; it names none where no word of any label of the attribute does.",
     "Differences are paired: both systems on the same draws of the items that both answered, seeds drawn for each by "
-    "itself. Bold: the 95 % interval leaves out 0, which one in twenty does by chance. The linear model is shown the "
-    "title, whatever the other is shown.",
+    "itself. Bold: the 95 % interval leaves out 0, which one in twenty does by chance. The linear model is shown all "
+    "that it reads, the title and perhaps other columns, whatever the other is shown.",
     "A threshold is chosen on validation for a stated accuracy, for items that show picture and title, the picture "
     "alone or the title alone, and none for struck titles, which are decided as whole ones; shown is what it "
     "accepts on test, and the accuracy of that. A weighted recall is the accuracy. Seconds are wall-clock, over "
@@ -60,6 +60,8 @@ def write_tables(folder: Path) -> list[Path]:
     sections = _sections(lines)
     if failures := [[row["row"], row["reason"]] for row in read_failures(folder)]:
         sections.append(Section("Rows that failed", [Table("", ["row", "reason"], failures, names=2)]))
+    if without := [[row, reason] for row, reason in left_out(folder).items()]:
+        sections.append(Section("Rows left out", [Table("", ["row", "reason"], without, names=2)]))
     folder.mkdir(parents=True, exist_ok=True)
     written = {"table.md": _markdown(sections), "table.html": render_page(sections, NOTES)}
     for name, text in written.items():

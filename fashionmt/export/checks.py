@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fashionmt.errors import UserError
@@ -12,6 +12,9 @@ SAME_TAGS = 0.999
 """The least share of items that a float model tags as the bundle does."""
 ACCURACY_LOSS = 0.002
 """The most that an attribute's accuracy may fall in int8."""
+LEAST_SHOWN = 0.1
+"""The least share of items that show a picture, or a title, of a model that reads it."""
+REPAIRS = {"image": "Name the folder: images=<folder>", "text": "Name their column: columns.title=<column>"}
 OWN = "torch"
 """What computes the bundle itself."""
 TURNS = 3
@@ -29,6 +32,22 @@ class Checks:
     """Attribute -> runtime -> the accuracy on the items with a label; `torch` is the bundle's own."""
     items_per_second: Mapping[str, float]
     """Runtime -> from pictures and titles to answers; `torch` is the bundle's own."""
+    unlabelled: Sequence[str] = ()
+    """Attributes that no item has a label of."""
+
+
+def demand_inputs(inputs: Sequence[Collection[str]], reads: Collection[str]) -> None:
+    """Raises `UserError` where hardly an item shows what the model reads: int8 would be fitted to blank pictures, and
+    held to what it says of them.
+
+    `inputs`: what is shown by each of the items that the model is calibrated by, which are drawn as those are that it
+    is checked by.
+    """
+    for name, thing in (("image", "pictures"), ("text", "titles")):
+        shown = sum(name in item for item in inputs)
+        if name in reads and shown < LEAST_SHOWN * len(inputs):
+            wrong = f"{shown} of {len(inputs)} items drawn from it show one, and the model reads them"
+            raise UserError(f"the catalogue's {thing}", wrong, REPAIRS[name])
 
 
 def compare(bundle: TaggingEngine, exported: Mapping[str, TaggingEngine], items: Sequence[Item]) -> Checks:
@@ -46,7 +65,8 @@ def compare(bundle: TaggingEngine, exported: Mapping[str, TaggingEngine], items:
         for name in bundle.bundle.spaces
         if any(name in item.given for item in items)
     }
-    return Checks(len(items), same, accuracy, _rates(engines, asked[:RATE_ITEMS]))
+    unlabelled = [name for name in bundle.bundle.spaces if name not in accuracy]
+    return Checks(len(items), same, accuracy, _rates(engines, asked[:RATE_ITEMS]), unlabelled)
 
 
 def demand_same_tags(checks: Checks) -> None:
@@ -59,9 +79,9 @@ def demand_same_tags(checks: Checks) -> None:
 
 
 def demand_accuracy(checks: Checks) -> None:
-    """Raises `UserError` where int8 costs accuracy, or there is nothing to tell by."""
-    if not checks.accuracy:
-        wrong = "the catalogue holds no labels to check it by"
+    """Raises `UserError` where int8 costs an attribute accuracy, or there is nothing to tell by."""
+    if checks.unlabelled:
+        wrong = f"the catalogue holds no labels of {', '.join(checks.unlabelled)} to check it by"
         raise UserError("export.precisions=[int8]", wrong, "Name one that does: catalogue=<file> images=<folder>")
     for name, by_runtime in checks.accuracy.items():
         runtime, after = min(by_runtime.items(), key=lambda each: each[1])

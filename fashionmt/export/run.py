@@ -18,7 +18,7 @@ from fashionmt.bundle import Bundle, bundle_digest, read_bundle
 from fashionmt.config import PredictConfig
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.errors import UserError
-from fashionmt.export.checks import OWN, Checks, compare, demand_accuracy, demand_same_tags
+from fashionmt.export.checks import OWN, Checks, compare, demand_accuracy, demand_inputs, demand_same_tags
 from fashionmt.export.graph import TaggerGraph, write_graph
 from fashionmt.inference import Item, TaggingEngine
 from fashionmt.inference.catalogue_items import ReadItem
@@ -85,8 +85,9 @@ def _items(config: PredictConfig, bundle: Bundle) -> tuple[list[Item], list[Item
 
 def _write_models(engine: TaggingEngine, precisions: Sequence[str], items: list[Item], place: Path) -> dict[str, Path]:
     """Precision -> the file."""
-    size = engine.batch_size
-    prepared = (engine.prepare(items[first : first + size]) for first in range(0, len(items), size))
+    size = max(2, engine.batch_size)
+    prepared = [engine.prepare(items[first : first + size]) for first in range(0, len(items), size)]
+    demand_inputs([inputs for each in prepared for inputs in each.inputs], engine.bundle.modalities)
     batches = [each.batch for each in prepared if each.batch is not None and len(each.batch) > 1]
     if not batches:
         raise UserError("catalogue", "the model can read none of its items", "Check images= and the columns")

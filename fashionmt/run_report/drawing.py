@@ -74,3 +74,8 @@ def short(text: str, longest: int = LONGEST) -> str:
     """A class name that fits beside an axis: one line, cut where it is long."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def in_legend(text: str) -> str:
+    """A name that a legend shows: what begins with _ would be left out."""
+    return f" {text}" if text.startswith("_") else text

@@ -19,7 +19,7 @@ from fashionmt.attributes import MISSING, LabelSpace
 from fashionmt.run_report.confidence import BINS, reliability, risk_coverage
 from fashionmt.run_report.confusion import Confusion
 from fashionmt.run_report.content import Head
-from fashionmt.run_report.drawing import BLUE, FAINT, ORANGE, PALETTE, draw_svg, short
+from fashionmt.run_report.drawing import BLUE, FAINT, ORANGE, PALETTE, draw_svg, in_legend, short
 from fashionmt.run_report.projection import Map
 
 WIDTH = 11.0
@@ -242,7 +242,7 @@ def _scatter(axes: Axes, mapped: Map, space: LabelSpace, labels: npt.NDArray[np.
     for name, chosen, colour, alpha in groups:
         points = mapped.points[chosen, 0], mapped.points[chosen, 1]
         # Thousands of points: a picture inside the figure is smaller than as many shapes.
-        axes.scatter(*points, s=5, color=colour, alpha=alpha, linewidths=0, label=name, rasterized=True)
+        axes.scatter(*points, s=5, color=colour, alpha=alpha, linewidths=0, label=in_legend(name), rasterized=True)
     axes.grid(False)
     axes.set(
         title=f"{mapped.method} by {short(space.attribute)}",

@@ -1,6 +1,7 @@
 """What a run tells at its end: the table on the screen, and `metrics.json`."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ def print_results(metrics: Mapping[str, Any]) -> None:
         table.add_row(name, *scores, str(row["classes"]), str(row["items"]))
     table.add_section()
     table.add_row("all of them right", _share(metrics["exact_match"]), "", "", str(metrics["items"]))
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)  # names may hold brackets
 
 
 def _share(value: float | None) -> str:
@@ -42,6 +43,6 @@ def _share(value: float | None) -> str:
 
 def write_json(path: Path, content: Any) -> None:
     """Write all or nothing."""
-    unfinished = path.with_name(path.name + ".tmp")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # other processes may be writing it too
     unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     unfinished.replace(path)

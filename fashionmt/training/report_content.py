@@ -24,12 +24,12 @@ def show_results(
     data: PreparedData,
     bundle: Bundle,
     answers: Mapping[str, Answers],
-    seconds: float,
+    seconds: str,
     loggers: Sequence[ResultLogger] = (),
 ) -> None:
     """Write `report.html` of a run that has ended, if it is wanted, and show the same to `loggers`.
 
-    `answers`: of `validation` and of `test`.
+    `answers`: of `validation` and of `test`. `seconds`: what the run took, in words.
 
     What fails here costs no trained run: that it did is one line on stderr.
     """
@@ -58,7 +58,7 @@ def report_content(
     data: PreparedData,
     bundle: Bundle,
     answers: Mapping[str, Answers],
-    seconds: float,
+    seconds: str,
 ) -> ReportContent:
     """What `show_results` shows."""
     validation, test = (_held_out(name, data, decode(answers[name], bundle)) for name in ("validation", "test"))
@@ -103,14 +103,14 @@ def _train_counts(data: PreparedData) -> dict[str, npt.NDArray[np.int64]]:
     return counts
 
 
-def _facts(model: ModelConfig, provenance: Mapping[str, Any], seconds: float) -> dict[str, str]:
+def _facts(model: ModelConfig, provenance: Mapping[str, Any], seconds: str) -> dict[str, str]:
     facts = {"model": _model_line(model)}
     for key, value in provenance.items():
         counts = isinstance(value, Mapping)
         facts[key.replace("_", " ")] = (
             ", ".join(f"{count:,} {name}" for name, count in value.items()) if counts else str(value)
         )
-    return facts | {"seconds": f"{seconds:,.0f}"}
+    return facts | {"seconds": seconds}
 
 
 def _model_line(model: ModelConfig) -> str:

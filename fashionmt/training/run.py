@@ -70,7 +70,8 @@ def run_training(
         # Here: what draws takes a second to load, and nobody waits for it before training.
         from fashionmt.training.report_content import show_results
 
-        show_results(folder, config, data, bundle, answers, time.monotonic() - began, results)
+        seconds = f"{time.monotonic() - began:,.0f}{', since it was resumed' if resume else ''}"
+        show_results(folder, config, data, bundle, answers, seconds, results)
     return bundle.metrics
 
 

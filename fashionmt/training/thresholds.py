@@ -30,6 +30,8 @@ Floats = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.generic]
 STEPS = 50
 """Candidates on the way down. The bound needs no correction for their number; more of them gain nothing."""
+UNSEEN = 3
+"""Items that are mistaken together, for all that the held-out ones show: a family's size or so."""
 
 
 def choose_thresholds(
@@ -114,21 +116,30 @@ def independent_items(right: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64
     effect, the variance of the accuracy by groups over that of independent items, and less for what G groups leave
     unsure of that variance, the squared ratio of Student's t at 1 - delta with N - 1 and G - 1 degrees of freedom (Korn
     and Graubard 1998, "Confidence intervals for proportions with small expected number of positive counts estimated
-    from survey data"). Never more than N, and G where no variance can be seen: where none or all are right, or there is
-    but one group.
+    from survey data"). Never more than N, and G where there is but one group, or nothing is right.
+
+    The effect is that of these groups and one more, of their mean size but no more than `UNSEEN` items, all of them
+    wrong. Mistakes are few where a threshold is strict: by the one that is there, or none, families would seem to be
+    right and wrong item by item. In a simulation (half of the mistakes whole families, 2,000 draws) 200 families of 5
+    that are 98.95 % right passed for 99 % in 14.9 % of the draws without it, where 5 % are allowed, and in 1.1 % with
+    it; 100 of 10 at 98.8 % in 16.1 and 1.1 %, 1,000 of 2 in 3.3 and 2.7 %. A larger one would cost all that can be
+    accepted of a few large blocks.
 
     Args:
         right: (N,).
         groups: int64 (N,), from 0.
     """
     count, sizes = len(right), np.bincount(groups)
-    drawn, accuracy = int(np.count_nonzero(sizes)), right.mean() if count else 0.0
-    if drawn < 2 or not 0 < accuracy < 1:
+    drawn = int(np.count_nonzero(sizes))
+    if drawn < 2 or not right.any():
         return float(drawn)
-    surplus = np.bincount(groups, right - accuracy)
-    among = drawn / (drawn - 1) * (surplus**2).sum() / count**2
-    effect = max(1.0, among * count / (accuracy * (1 - accuracy)))
+    one_more = max(1, min(UNSEEN, round(count / drawn)))
+    seen, seen_groups = count + one_more, drawn + 1
+    accuracy = float(right.sum()) / seen
+    surplus = np.append(np.bincount(groups, right - accuracy), -accuracy * one_more)
+    among = seen_groups / drawn * (surplus**2).sum() / seen**2
+    effect = max(1.0, among * (seen - 1) / (accuracy * (1 - accuracy)))
     if delta == 0.5:  # the middle of every t distribution is 0
         return float(count / effect)
-    unsure = (stdtrit(drawn - 1, 1 - delta) / stdtrit(count - 1, 1 - delta)) ** 2
-    return float(count / (effect * unsure))
+    unsure = (stdtrit(drawn, 1 - delta) / stdtrit(seen - 1, 1 - delta)) ** 2
+    return float(min(count, count / (effect * unsure)))

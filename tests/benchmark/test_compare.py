@@ -5,6 +5,7 @@ import pytest
 from made_up import CLASSES, WriteRow, answers_of
 
 from fashionmt.benchmark.compare import all_differences, paired_difference
+from fashionmt.errors import UserError
 
 
 def test_each_difference_is_that_of_a_loop_over_the_common_items() -> None:
@@ -61,3 +62,10 @@ def test_the_difference_of_seeds_is_of_their_means_and_wider_than_of_one() -> No
     assert found["high"] - found["low"] > max(widths)
     swapped = all_differences([linear], seeds, "title", "title", 300)["exact_match"]["difference"]
     assert swapped["value"] == pytest.approx(-found["value"])
+
+
+@pytest.mark.parametrize(("attribute", "metric"), [("colour", "macro_f1"), ("all", "accuracy")])
+def test_a_part_is_refused_where_it_would_be_passed_over(write_row: WriteRow, attribute: str, metric: str) -> None:
+    ours, theirs = write_row("net"), write_row("linear", seed=1)
+    with pytest.raises(UserError, match="part=none: is for the accuracy of one attribute"):
+        paired_difference(ours, theirs, "title", attribute, metric=metric, part="none")

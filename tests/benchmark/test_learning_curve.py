@@ -13,12 +13,14 @@ from fashionmt.benchmark.learning_curve import ALL, learning_curve
 from fashionmt.benchmark.lines import Line, Row
 
 
-def line(system: str, rows: int, accuracy: float, view: str = "both", low: float | None = None) -> Line:
-    """`low`: its interval's lower end, the upper one as far above."""
+def line(
+    system: str, rows: int, accuracy: float, view: str = "both", low: float | None = None, match: float | None = None
+) -> Line:
+    """`low`: its interval's lower end, the upper one as far above. `match`: of items as a whole."""
     high = None if low is None else 2 * accuracy - low
     scored = {"accuracy": {"value": accuracy, "low": low, "high": high}}
-    match = {"value": accuracy - 0.1, "low": None, "high": None}
-    views = {view: {"attributes": {"colour": scored}, "exact_match": match}}
+    whole = {"value": accuracy - 0.1 if match is None else match, "low": None, "high": None}
+    views = {view: {"attributes": {"colour": scored}, "exact_match": whole}}
     size = {"train": rows, "epochs": None}
     result = {"system": system, "data": "shop", "size": size, "row": f"{system}{rows}", "seed": 0}
     return Line([Row(RowFolder.__new__(RowFolder), result)], views)
@@ -79,3 +81,16 @@ def test_it_is_an_image_for_the_page() -> None:
     assert found is not None
     assert found.startswith("<svg")
     assert "colour" in found
+
+
+def test_where_nothing_is_wrong_there_is_none() -> None:
+    assert learning_curve([line("net", 500, 1.0, match=1.0), line("net", 900, 1.0, match=1.0)]) is None
+
+
+def test_no_system_is_left_out_however_many(drawn: Callable[..., Figure]) -> None:
+    """And each looks otherwise than the others."""
+    names = [f"{'_' * (k == 0)}net{k}" for k in range(25)]
+    figure = drawn([line(name, rows, 0.5 + k / 100) for k, name in enumerate(names) for rows in (500, 900)])
+    (legend,) = figure.legends
+    assert [text.get_text().strip() for text in legend.get_texts()] == [f"{name}, both" for name in names]
+    assert len({(one.get_color(), one.get_marker()) for one in figure.axes[0].lines}) == 25

@@ -402,3 +402,27 @@ def test_a_system_of_two_sizes_has_a_learning_curve_on_the_page(tmp_path: Path) 
     assert "By training rows: shop, family split" in page
     assert page.count("errors against training rows") == 1
     assert "By training rows" not in markdown
+
+
+def test_rows_of_other_items_are_named(write_row: WriteRow, tmp_path: Path) -> None:
+    """A catalogue that has grown between two rows of one folder; a subset is told by its size."""
+    write_row("net")
+    size = {"train": 70, "validation": 10, "test": 60, "limit_items": 80, "epochs": 3}
+    write_row("net_small", data_fingerprint="c", size=size)
+    assert "Of other items" not in rendered(tmp_path)
+    write_row("older", data_fingerprint="b")
+    assert "Of other items than the rows above, or split otherwise: older." in rendered(tmp_path)
+
+
+def test_each_linear_model_is_called_as_it_is(write_row: WriteRow, tmp_path: Path) -> None:
+    write_row("net")
+    write_row("linear", baseline="linear", system="linear + year")
+    assert table(rendered(tmp_path), FAMILY, "Against linear + year: accuracy, points")[1][1] == "net"
+
+
+def test_the_seconds_of_a_resumed_ablation_are_a_least(write_row: WriteRow, tmp_path: Path) -> None:
+    write_row("full")
+    write_row("plain", reference="full", seconds={"training": 5.0, "resumed": True, "evaluation": 1.0})
+    title = "Differences from full (700 rows, 3 epochs) under title, points"
+    rows = table(rendered(tmp_path), "Ablations: shop, family split", title)
+    assert [row[-1] for row in rows] == ["training, s", "60", "≥ 5"]

@@ -13,12 +13,13 @@ from fashionmt.bundle import bundle_digest
 from fashionmt.data.sample import sample_catalogue
 from fashionmt.data.tables import Table
 from fashionmt.errors import UserError
-from fashionmt.export.checks import Checks, compare, demand_accuracy, demand_same_tags
+from fashionmt.export.checks import Checks, compare, demand_accuracy, demand_inputs, demand_same_tags
 from fashionmt.export.run import _older_exports as older_exports
 from fashionmt.inference import Item, TaggingEngine, load_bundle
 from fashionmt.inference.runtimes import ExportedModels, Runtime, read_exports
 from fashionmt.paths import cache_dir
 
+LABELS = ("articleType", "baseColour", "gender", "masterCategory", "subCategory", "season")
 DAMAGED = (
     "",
     "{",
@@ -38,13 +39,12 @@ def engine(trained: Path) -> TaggingEngine:
 def items() -> list[Item]:
     drawn = sample_catalogue(cache_dir())
     rows = [row.values for row in islice(Table(drawn.catalogue).rows(), 40)]
-    labels = ("articleType", "baseColour", "season")
     return [
         Item(
             row["id"],
             row["productDisplayName"],
             drawn.images / f"{row['id']}.jpg",
-            given={name: row[name] for name in labels if row[name]},
+            given={name: row[name] for name in LABELS if row[name]},
         )
         for row in rows
     ]
@@ -71,7 +71,7 @@ def test_it_is_compared_without_the_labels_and_scored_by_them(engine: TaggingEng
     ]
     assert checks.items == 40
     assert checks.same_tags == {"onnx": 1}
-    assert checks.accuracy.keys() == {"articleType", "baseColour", "season"}
+    assert checks.accuracy.keys() == set(LABELS)
     assert checks.accuracy["articleType"] == dict.fromkeys(("torch", "onnx"), pytest.approx(sum(right) / 40))
     assert checks.items_per_second.keys() == {"torch", "onnx"}
     demand_same_tags(checks)
@@ -94,8 +94,27 @@ def test_what_tags_otherwise_is_refused(engine: TaggingEngine, items: list[Item]
 
 
 def test_without_labels_nothing_tells_what_int8_costs() -> None:
-    with pytest.raises(UserError, match="no labels"):
-        demand_accuracy(Checks(100, {"onnx": 1.0}, {}, {}))
+    with pytest.raises(UserError, match="no labels of colour to check it by"):
+        demand_accuracy(Checks(100, {"onnx": 1.0}, {}, {}, ["colour"]))
+
+
+def test_an_attribute_without_labels_is_not_passed_by_those_that_have_some(
+    engine: TaggingEngine, items: list[Item]
+) -> None:
+    some = [replace(item, given={"season": item.given["season"]}) for item in items if "season" in item.given]
+    checks = compare(engine, {"onnx": TaggingEngine(engine.bundle, 10, Wrong(engine.runtime))}, some)
+    assert set(checks.unlabelled) == engine.bundle.spaces.keys() - {"season"}
+    with pytest.raises(UserError, match="no labels of articleType, baseColour"):
+        demand_accuracy(checks)
+
+
+@pytest.mark.parametrize(("without", "repair"), [("image", "images="), ("text", r"columns\.title=")])
+def test_a_catalogue_that_hardly_shows_what_the_model_reads_is_refused(without: str, repair: str) -> None:
+    other = {"image": "text", "text": "image"}[without]
+    demand_inputs([("image", "text")] * 2 + [(other,)] * 18, ("image", "text"))
+    demand_inputs([(other,)] * 20, (other, "tabular"))
+    with pytest.raises(UserError, match=f"1 of 20 items drawn from it show one.*{repair}"):
+        demand_inputs([("image", "text")] + [(other,)] * 19, ("image", "text"))
 
 
 def planted(bundle: Path, content: bytes, made_from: str, digest: str | None = None) -> None:

@@ -204,10 +204,39 @@ def test_what_no_drawn_group_shows_is_not_taken_for_what_is_not_there() -> None:
     ("right", "groups", "worth"),
     [
         ([], [], 0),
-        ([True] * 6, [0, 0, 1, 1, 2, 2], 3),
         ([False] * 6, [0, 0, 1, 1, 2, 2], 3),
         ([True, False, True, True], [7, 7, 7, 7], 1),
     ],
 )
-def test_where_no_variance_can_be_seen_a_group_counts_once(right: list[bool], groups: list[int], worth: int) -> None:
+def test_one_group_counts_once_and_so_does_each_where_nothing_is_right(
+    right: list[bool], groups: list[int], worth: int
+) -> None:
     assert independent_items(np.array(right, dtype=bool), np.array(groups, dtype=np.int64), 0.05) == worth
+
+
+def test_one_mistake_among_families_does_not_make_them_worth_more_than_none_does() -> None:
+    """By itself it would look like one of items drawn one by one: 598 of these 600."""
+    groups = np.arange(300).repeat(2)
+    right = np.ones((3, 600), dtype=bool)
+    right[1, 0] = right[2, 0] = right[2, 500] = False
+    worth = [independent_items(one, groups, 0.05) for one in right]
+    assert worth[0] == pytest.approx(300, rel=0.05)
+    assert worth[0] < worth[1] < worth[2] < 420
+    bounds = [
+        lower_bound(np.array([one.mean() * of]), np.array([of]), 0.05)[0] for one, of in zip(right, worth, strict=True)
+    ]
+    assert bounds == sorted(bounds, reverse=True)
+
+
+@pytest.mark.parametrize(("families", "size", "accuracy"), [(100, 10, 0.988), (200, 5, 0.9895), (300, 3, 0.9895)])
+def test_families_that_miss_the_target_a_little_are_accepted_no_more_often_than_allowed(
+    families: int, size: int, accuracy: float
+) -> None:
+    """Half of the mistakes are of whole families, half of single items; each item is as sure as all others."""
+    accepted, wrong = 0, (1 - accuracy) / 2
+    sure, groups = torch.full((families * size,), 1 - 1e-9, dtype=torch.float64), np.arange(families).repeat(size)
+    for seed in range(400):
+        draw = np.random.default_rng(seed)
+        right = (draw.random(families) >= wrong).repeat(size) & (draw.random(families * size) >= wrong)
+        accepted += choose_threshold(sure, torch.tensor(right), 0.99, 0.05, groups) is not None
+    assert accepted <= 0.05 * 400
