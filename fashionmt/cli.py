@@ -10,7 +10,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -32,6 +32,9 @@ from fashionmt.hydra_bridge import (
     to_yaml,
 )
 from fashionmt.paths import cache_dir, conf_dir
+
+if TYPE_CHECKING:
+    from fashionmt.training.run_folder import RunFolder
 
 COMMAND = "FASHIONMT_COMMAND"
 """The environment variable that tells the jobs of one command from those of others: the processes that it starts
@@ -134,14 +137,21 @@ def _train_in(root: Path, config: TrainConfig) -> None:
     elif config.recommend is None:
         _check_catalogue(config.data)
 
-    from fashionmt.training.pretrain import print_pretrained, run_pretraining
-    from fashionmt.training.report import print_results
-    from fashionmt.training.run import run_training, settle
+    from fashionmt.training.run import settle
 
     _quiet_libraries()
     if not resume:
         config = settle(config)
         folder.claim(to_yaml(config))
+    with contextlib.nullcontext() if resume else folder.let_go_if_refused():
+        _run_in(config, folder, resume)
+
+
+def _run_in(config: TrainConfig, folder: "RunFolder", resume: bool) -> None:
+    from fashionmt.training.pretrain import print_pretrained, run_pretraining
+    from fashionmt.training.report import print_results
+    from fashionmt.training.run import run_training
+
     loggers = build_loggers(config.logger, folder.root)
     if config.recommend is not None:
         from fashionmt.recommend import run_recommending

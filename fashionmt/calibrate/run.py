@@ -101,9 +101,10 @@ def _calibrated(bundle: Bundle, fit: Fitter, config: PredictConfig) -> Bundle:
     folds, by_view = judged(fit, config.calibrate.folds)
     decoders = fit.all()
     novelty, found = bundle.novelty, dict[str, dict[str, float]]()
-    if (share := config.calibrate.unknown_share) is not None:
+    share = config.calibrate.unknown_share
+    if share is not None and novelty is not None:
         limits, found = fit_novelty(labelled.by_view(), share)
-        novelty = Novelty({**({} if novelty is None else novelty.limits), **limits.limits})
+        novelty = Novelty({**novelty.limits, **limits.limits})
     labels = labelled.whole.labels
     metrics = score_decoded(folds, labels, labelled.spaces, decoders.whole.thresholds) | {
         "alone": {

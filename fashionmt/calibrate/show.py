@@ -77,5 +77,8 @@ def _kept(labelled: Labelled, fitted: Mapping[str, frozenset[str]]) -> list[str]
     for view, answers in labelled.by_view().items():
         kept = [name for name in labelled.spaces if name not in fitted[view]]
         if kept:
-            lines.append(f"by {view}, {len(answers)} items: too few labels, kept as it was: {', '.join(kept)}")
+            told = f"by {view}, {len(answers)} items: too few labels, kept as it was: {', '.join(kept)}"
+            # Its threshold was chosen for a product of confidences of which some are others now.
+            whole = "; no item is accepted as a whole until they are labelled too" if fitted[view] else ""
+            lines.append(f"{told}{whole}")
     return lines

@@ -16,7 +16,8 @@ class CalibrateConfig:
     delta: float = 0.05
     """How probable it may be that a threshold misses its target."""
     unknown_share: float | None = 0.01
-    """Of items like these, the share that may be called unknown by mistake; null: the limits stay as they are."""
+    """Of items like these, the share that may be called unknown by mistake; null: the limits stay as they are. A bundle
+    that calls nothing unknown goes on so."""
     folds: int = 5
     """What it is worth is measured on one in so many of the families in turn, fitted to the others."""
 

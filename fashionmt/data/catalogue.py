@@ -115,7 +115,8 @@ class CatalogueReader:
         picture, problem = self.folder.find(row)
         if problem:
             self.findings.add(f"items whose id or column {problem}", "kept without the picture", item_id)
-        tabular = {name: row.values[column].strip() for name, column in self.columns.tabular.items()}
+        given = self.columns.tabular.items()
+        tabular = {name: self._stripped(f"{name} values", column, item_id, row) for name, column in given}
         return CatalogueRow(item_id, self._title(item_id, row), picture, problem, tabular=tabular)
 
     def _title(self, item_id: str, row: TableRow) -> str | None:
@@ -125,7 +126,14 @@ class CatalogueReader:
         if title == "" or title in self.columns.missing_titles:
             self.findings.add(f"titles that read {title!r}", "kept without a title", item_id)
             return None
-        return title
+        return self._stripped("titles", self.columns.title, item_id, row)
+
+    def _stripped(self, what: str, column: str, item_id: str, row: TableRow) -> str:
+        written = row.values[column]
+        text = written.strip()
+        if text and text != written:
+            self.findings.add(f"{what} with blanks around them", "stripped", item_id)
+        return text
 
 
 @dataclass(frozen=True)

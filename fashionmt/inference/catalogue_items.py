@@ -3,7 +3,7 @@
 import hashlib
 import json
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,7 +136,18 @@ class ItemReader:
         findings += [f"{what}: {action}" for what, action in self.bundle.tabular.unread(tabular)]
         silent = {name: text.strip() for name, text in told.items() if stated[name] is None}
         findings += [f"{name} values that read {text!r}: taken as not given" for name, text in silent.items() if text]
+        findings += self._stripped(values, given)
         return ReadItem(number, item, file, row, tuple(values[name] for name in columns.kept), tuple(findings))
+
+    def _stripped(self, values: Mapping[str, str], given: Iterable[str]) -> list[str]:
+        """What is read without the blanks around it, of the `given` attributes, other columns and the title."""
+        columns = self.columns
+        read = {f"{name} values": columns.given[name] for name in given}
+        read |= {f"{name} values": column for name, column in columns.tabular.items()}
+        if columns.title is not None:
+            read["titles"] = columns.title
+        blank = [what for what, column in read.items() if values[column].strip() not in ("", values[column])]
+        return [f"{what} with blanks around them: stripped" for what in blank]
 
     def _title(self, row: TableRow) -> str | None:
         if self.columns.title is None:

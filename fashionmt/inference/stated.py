@@ -16,7 +16,7 @@ class Stated:
     accuracy: float
     """The share of accepted tags that is to be right."""
     reached: bool
-    """False: validation showed no threshold for it, and nothing is accepted."""
+    """False: the held-out items showed no threshold for it, and nothing is accepted."""
 
 
 def stated(decoders: Decoders, views: Collection[str]) -> dict[str, Stated] | None:

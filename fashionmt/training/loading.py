@@ -6,6 +6,7 @@ from functools import partial
 
 from tokenizers import Tokenizer
 
+from fashionmt.attributes import MISSING
 from fashionmt.config import DataConfig, ModelConfig, TextTowerConfig, TrainConfig
 from fashionmt.data import NgramVocabulary, TitleEncoder, learn_tokenizer
 from fashionmt.data.prepare import PreparedData, prepare_data
@@ -27,6 +28,14 @@ def load_data(config: TrainConfig) -> PreparedData:
     report_taxonomy(config.data, data)
     print_data(data)
     return data
+
+
+def refuse_unlabelled(data: PreparedData) -> None:
+    """Raise `UserError` where no validation item has a label: nothing would tell the best weights from the first."""
+    held_out = data.split.validation
+    if not any((labels[held_out] != MISSING).any() for labels in data.items.labels.values()):
+        wrong = f"none of the {len(held_out)} validation items has a label of {', '.join(data.spaces)}"
+        raise UserError("data.attributes", wrong, "Label more of the catalogue, or choose other columns")
 
 
 def _learn_titles(config: ModelConfig, titles: Sequence[str]) -> TitleEncoder:

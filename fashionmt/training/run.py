@@ -19,7 +19,7 @@ from fashionmt.training.concluding import evaluate
 from fashionmt.training.datamodule import CatalogueDataModule
 from fashionmt.training.fitting import build_trainer, device_of, fit, load_weights
 from fashionmt.training.frozen_features import with_frozen_features
-from fashionmt.training.loading import keep_data_report, load_data
+from fashionmt.training.loading import keep_data_report, load_data, refuse_unlabelled
 from fashionmt.training.loss import build_loss
 from fashionmt.training.module import TaggerModule
 from fashionmt.training.precision import choose_precision
@@ -44,6 +44,7 @@ def run_training(
     """
     began = time.monotonic()
     data = data or load_data(config)
+    refuse_unlabelled(data)
     keep_data_report(data, folder, resume)
     module = build_module(config, data)
     results = [logger for logger in loggers if isinstance(logger, ResultLogger)]

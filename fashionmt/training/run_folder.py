@@ -1,6 +1,8 @@
 """The folder of one training run: what lies where, and that no run is ever written over."""
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,8 +76,23 @@ class RunFolder:
         """Remove what a run leaves that was killed before its first checkpoint, or that could not begin."""
         for file in (self.config, self.split, self.data_report):
             file.unlink(missing_ok=True)
-        for folder in (self.checkpoints, self.bundle, *self.root.glob("*/version_*")):
+        logs = list(self.root.glob("*/version_*"))
+        for folder in (self.checkpoints, self.bundle, *logs):
             shutil.rmtree(folder, ignore_errors=True)
+        for folder in {log.parent for log in logs}:
+            with contextlib.suppress(OSError):  # something else lies there
+                folder.rmdir()
+
+    @contextlib.contextmanager
+    def let_go_if_refused(self) -> Iterator[None]:
+        """A run that is refused inside, before it holds anything that took time, leaves its folder to the corrected
+        command."""
+        try:
+            yield
+        except UserError:
+            if not self.begun:
+                self.clear()
+            raise
 
     def claim(self, config: str) -> None:
         """Begin a run here by writing its config. Raises `UserError` where a run already is."""

@@ -104,7 +104,9 @@ def test_what_it_states_is_what_tagging_by_the_new_bundle_gives(
         assert sure == pytest.approx(right, abs=0.02)  # on average, of the items it was fitted to
 
 
-def test_attributes_with_few_labels_stay_as_they_are(config: PredictConfig, rows: list[dict[str, str]]) -> None:
+def test_attributes_with_few_labels_stay_as_they_are(
+    config: PredictConfig, rows: list[dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     few = [{**row, "season": row["season"] if i < 20 else "", "subCategory": ""} for i, row in enumerate(rows)]
     config.catalogue = written(Path(str(config.catalogue)), few)
     summary = calibrate_bundle(config)
@@ -125,6 +127,7 @@ def test_attributes_with_few_labels_stay_as_they_are(config: PredictConfig, rows
     assert after.decoder.joint_temperature == before.decoder.joint_temperature
     # The item's confidence is a product that changes with those that are fitted.
     assert after.decoder.thresholds.item == replace(before.decoder.thresholds.item, confidence=None)
+    assert "no item is accepted as a whole until they are labelled too" in capsys.readouterr().err
     assert summary["after"]["attributes"]["subCategory"]["items"] == 0
 
 
@@ -250,3 +253,12 @@ def test_what_is_repaired_read_without_its_picture_and_not_read_is_told(
     assert "not read: 2 (ID_MISSING 1, NOTHING_TO_READ 1)" in told
     assert "read without their picture: 1 (IMAGE_NOT_FOUND 1)" in told
     assert re.search(r"\n  1 .*too few fields", told)
+
+
+def test_a_bundle_that_calls_nothing_unknown_goes_on_so(
+    config: PredictConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_bundle(replace(read_bundle(Path(str(config.bundle))), novelty=None), tmp_path / "knows_all")
+    calibrate_bundle(replace(config, bundle=str(tmp_path / "knows_all")))
+    assert read_bundle(tmp_path / "new").novelty is None
+    assert "as a whole" not in capsys.readouterr().err

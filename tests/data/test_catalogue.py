@@ -135,6 +135,19 @@ def test_blanks_around_a_label_are_stripped_and_counted(write_csv: Write) -> Non
     assert [row.labels["kind"] for row in blank] == ["Red", "Red", "Red", None, "NA", "Dark Red"]
 
 
+def test_blanks_around_titles_and_values_are_stripped_and_counted(write_csv: Write) -> None:
+    texts = [("Red Hat", "2003"), (" Red Hat", " 2004 "), ("Red Hat\t", ""), (" ", "  ")]
+    path = write_csv([{"id": f"{i}", "title": t, "year": y, "kind": "Hat"} for i, (t, y) in enumerate(texts)])
+    rows, findings = read(path, numeric=["year"])
+    assert [row.title for row in rows] == ["Red Hat", "Red Hat", "Red Hat", None]
+    assert [row.tabular["year"] for row in rows] == ["2003", "2004", "", ""]
+    assert tally(findings) == {
+        "titles with blanks around them": 2,
+        "year values with blanks around them": 1,
+        "titles that read ''": 1,
+    }
+
+
 def test_two_attributes_of_one_column_have_their_own_holes(write_csv: Write) -> None:
     path = write_csv([{"id": "1", "title": "a", "kind": "NA"}])
     attributes = {"kind": AttributeConfig(), "strict": AttributeConfig(column="kind", missing=["NA"])}
@@ -153,7 +166,8 @@ def test_titles_are_stripped_and_holes_where_declared(
     path = write_csv([{"id": f"{i}", "title": text, "kind": "b"} for i, text in enumerate(texts)])
     rows, findings = read(path, missing_titles=list(missing))
     assert [row.title for row in rows] == expected
-    assert sum(tally(findings).values()) == expected.count(None)
+    assert tally(findings).pop("titles with blanks around them") == 1
+    assert sum(tally(findings).values()) == expected.count(None) + 1
 
 
 def test_a_blank_title_is_a_hole_even_if_none_is_declared(write_csv: Write) -> None:

@@ -177,3 +177,15 @@ def test_a_column_that_the_catalogue_lacks_is_named_or_left_out(catalogue: Predi
     catalogue.columns.tabular = {"year": ""}
     tag_catalogue(catalogue)
     assert tags_in(catalogue.output)["inputs"].tolist() == ["image", "text", "text", "text"]
+
+
+def test_blanks_around_what_is_read_are_counted(catalogue: PredictConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(str(catalogue.catalogue)).write_text(
+        "sku,name,season,gender\n1, Red Shirt,Summer,\n2,Belt , Fall ,\n3,Belt, ,Men\n"
+    )
+    tag_catalogue(catalogue)
+    assert tags_in(catalogue.output)["season"].tolist()[1] == "Fall"
+    told = capsys.readouterr().err
+    assert "2 titles with blanks around them: stripped" in told
+    assert "1 season values with blanks around them: stripped" in told
+    assert "gender values with blanks" not in told

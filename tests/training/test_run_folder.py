@@ -99,3 +99,28 @@ def test_a_run_without_a_whole_epoch_has_none(tmp_path: Path, rows: list[dict[st
     (tmp_path / "logs/version_0").mkdir(parents=True)
     pd.DataFrame(rows).to_csv(tmp_path / "logs/version_0/metrics.csv", index=False)
     assert RunFolder(tmp_path).read_epochs().empty
+
+
+def test_a_run_that_is_refused_leaves_its_folder_to_the_corrected_one(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.claim("seed: 1\n")
+    (tmp_path / "logs/version_0").mkdir(parents=True)
+    folder.split.touch()
+    with pytest.raises(UserError, match="no such column"), folder.let_go_if_refused():
+        raise UserError("catalogue", "no such column", "Name another")
+    assert list(tmp_path.iterdir()) == []
+    folder.claim("seed: 2\n")
+
+
+def test_a_run_that_took_time_keeps_its_folder_whatever_ends_it(tmp_path: Path) -> None:
+    """What is no refusal does too: its logs say what went wrong."""
+    folder = RunFolder(tmp_path)
+    folder.claim("seed: 1\n")
+    with pytest.raises(RuntimeError), folder.let_go_if_refused():
+        raise RuntimeError("bug")
+    assert folder.config.is_file()
+    folder.checkpoints.mkdir()
+    folder.resume_checkpoint.touch()
+    with pytest.raises(UserError), folder.let_go_if_refused():
+        raise UserError("loss", "is no number", "Lower the learning rate")
+    assert folder.config.is_file()
