@@ -26,6 +26,7 @@ from fashionmt.hydra_bridge import (
     begun_sweep,
     build_loggers,
     from_yaml,
+    refuse_left_out,
     register_resolvers,
     register_schemas,
     to_dataclass,
@@ -77,8 +78,15 @@ def _train(composed: DictConfig) -> Any:
             return _sweep_status(Path(composed.sweep_status))
         folder = _relative(Path(composed.resume or HydraConfig.get().runtime.output_dir))
         with _mention_resume(folder), _no_empty_folder(folder):
-            _train_in(folder, to_dataclass(composed, TrainConfig))
+            _train_in(folder, _configured(composed))
     return None
+
+
+def _configured(composed: DictConfig) -> TrainConfig:
+    """The config of a run, checked. Raises `UserError`."""
+    config = to_dataclass(composed, TrainConfig)
+    refuse_left_out(config.data, HydraConfig.get().overrides.task)
+    return config
 
 
 def _sweep_job(composed: DictConfig) -> Any:
@@ -91,7 +99,7 @@ def _sweep_job(composed: DictConfig) -> Any:
             raise UserError("experiment=recommend", "is no job of a multirun", "Leave out -m")
     sweep = to_dataclass(composed.sweep, SweepConfig)
     overrides = [text for text in HydraConfig.get().overrides.task if not text.startswith(("sweep.", "fail_fast="))]
-    compose = functools.partial(to_dataclass, composed, TrainConfig)
+    compose = functools.partial(_configured, composed)
     try:
         return run_job(compose, sweep, composed.fail_fast, overrides, os.environ.get(COMMAND, ""))
     except KeyboardInterrupt:
@@ -120,7 +128,7 @@ def _benchmark_row(composed: DictConfig) -> None:
 
     _quiet_libraries()
     with row_recorded(to_dataclass(composed.benchmark, BenchmarkConfig), composed.seed):
-        sys.stdout.write(f"{run_row(to_dataclass(composed, TrainConfig))}\n")
+        sys.stdout.write(f"{run_row(_configured(composed))}\n")
 
 
 def _train_in(root: Path, config: TrainConfig) -> None:

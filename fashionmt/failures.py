@@ -98,7 +98,8 @@ def _config_error(error: Exception) -> str:
     messages = [str(error)] + ([str(error.__cause__)] if error.__cause__ else [])
     texts: list[str] = []
     for message in messages:
-        told = message.split("Config search path:")[0].split("To append to your config")[0]
+        told = message.replace("'Open", "'")  # our schemas while they are composed
+        told = told.split("Config search path:")[0].split("To append to your config")[0]
         told = re.sub(r"\s*Did you mean\b[^?]*\?", "", told)  # OmegaConf's, without the key's group: ours follows
         lines = [line.strip() for line in told.splitlines()]
         texts.append(" ".join(line for line in lines if line and not line.startswith(INNER)).rstrip("."))

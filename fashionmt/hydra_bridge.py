@@ -1,6 +1,8 @@
 """Between Hydra and the plain dataclasses of `config`: schemas registered, configs converted, targets guarded."""
 
 import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -13,8 +15,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fashionmt.config import PredictConfig, TrainConfig
-from fashionmt.errors import UserError
+from fashionmt.config import DataConfig, PredictConfig, TrainConfig
+from fashionmt.errors import UserError, nearest
 
 C = TypeVar("C")
 LONGEST_REASON = 200  # characters of a library's own message
@@ -34,11 +36,32 @@ INSTANTIATE: dict[str, Any] = {} if HYDRA_1_3 else {"_execution_whitelist_": TRU
 """The same for `instantiate` elsewhere."""
 
 
+ATTRIBUTES = "data.attributes."
+
+
+@dataclass
+class OpenDataConfig(DataConfig):
+    """`DataConfig` while it is composed. OmegaConf makes no typed entry for `data.attributes.type.weight=2` where there
+    was none, so that entries are plain here: `to_dataclass` makes them what they are."""
+
+    attributes: dict[str, Any] = field(default_factory=dict)
+    tabular: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class OpenTrainConfig(TrainConfig):
+    """`TrainConfig` while it is composed."""
+
+    data: OpenDataConfig
+
+
 @functools.cache  # Hydra 1.4 warns of a name that is stored twice
 def register_schemas() -> None:
     """Make `train_schema` and `predict_schema` known, so that a misspelt key is refused while composing."""
     store = ConfigStore.instance()
-    store.store(name="train_schema", node=TrainConfig)
+    train = cast(DictConfig, OmegaConf.structured(OpenTrainConfig))
+    train.data = _open_mappings(OpenDataConfig)
+    store.store(name="train_schema", node=train)
     store.store(name="predict_schema", node=_open_mappings(PredictConfig))
 
 
@@ -87,10 +110,40 @@ def begun_sweep() -> Path | None:
 
 def to_dataclass(config: DictConfig, kind: type[C]) -> C:
     """A composed config as the dataclass that is its schema, checked. Raises `UserError`."""
-    made = OmegaConf.to_object(config)
+    plain = OmegaConf.to_container(config, resolve=True)
+    try:
+        made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), plain))
+    except OmegaConfBaseException as error:
+        raise _refused(error) from error
     if not isinstance(made, kind):
         raise TypeError(f"{type(made).__name__} where {kind.__name__} was composed")
     return made
+
+
+def _refused(error: OmegaConfBaseException) -> UserError:
+    """Why a composed config is not of its schema, by the key that is wrong."""
+    key, of = str(error.full_key), error.object_type
+    if isinstance(error, KeyError | AttributeError) and is_dataclass(of):
+        known = [one.name for one in fields(of)]
+        repair = f"{nearest(key.rpartition('.')[2], known)}Use one of {', '.join(known)}"
+        return UserError(key, "no such key", repair)
+    told = str(error).splitlines()[0][:LONGEST_REASON].rstrip(".")
+    if "is not a ListConfig" in told:
+        return UserError(key, "not a list", "Write it in brackets: [a,b]")
+    if of is dict:
+        return UserError(key, f"has keys of its own ({told})", "Set one of these")
+    return UserError(key, told, "Give it another value")
+
+
+def refuse_left_out(data: DataConfig, overrides: Sequence[str]) -> None:
+    """Raise `UserError` where one of `overrides` is about an attribute that `data.learn` leaves out: it would do
+    nothing, and most likely misspells one that is learned."""
+    keys = (text.partition("=")[0].lstrip("+") for text in overrides)
+    for key in (key for key in keys if data.learn is not None and key.startswith(ATTRIBUTES)):
+        name = key.removeprefix(ATTRIBUTES).partition(".")[0]
+        if name not in data.attributes:
+            repair = f"{nearest(name, data.attributes)}Add {name} to data.learn, or leave this out"
+            raise UserError(key, f"data.learn does not name {name}", repair)
 
 
 def to_yaml(config: TrainConfig) -> str:

@@ -135,6 +135,12 @@ def test_a_folder_or_catalogue_that_cannot_be_is_refused_before_big_libraries_ar
     assert "no such catalogue" in shell.error("train.py", *own)
     write(shell.folder / "items.csv", "id,productDisplayName\n1,a\n")
     assert "attribute gender" in shell.error("train.py", *own, "data.columns.title=productDisplayName")
+    own.append("data.columns.title=productDisplayName")
+    told = shell.error("train.py", *own, "data.attributes.gender.column=sex", "data.attributes.gender.weight=2")
+    assert "no column 'sex' (attribute gender)" in told
+    assert "data.learn does not name gendre. Did you mean gender?" in shell.error(
+        "train.py", *own, "data.attributes.gendre.weight=2"
+    )
     told = shell.error("train.py", *own, "data.columns.title=productDisplaName")
     assert "no column 'productDisplaName' (the title)" in told
     assert "Did you mean productDisplayName?" in told

@@ -8,12 +8,13 @@ import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
-from fashionmt.config import PredictConfig, TrainConfig
+from fashionmt.config import AttributeConfig, PredictConfig, TabularColumnConfig, TrainConfig
 from fashionmt.errors import UserError
 from fashionmt.hydra_bridge import (
     VERSION_BASE,
     build_loggers,
     from_yaml,
+    refuse_left_out,
     register_resolvers,
     register_schemas,
     to_dataclass,
@@ -94,6 +95,59 @@ def test_learn_chooses_among_the_attributes_and_adds_columns(compose: Callable[.
     config = compose("data=catalogue", "data.catalogue=x.csv", "data.learn=[season,type]")
     assert list(config.data.attributes) == ["season", "type"]
     assert config.data.column_of("type") == "type"
+
+
+OWN = ("data=catalogue", "data.catalogue=x.csv", "data.learn=[type]")
+
+
+def test_an_attribute_that_learn_names_is_set_as_a_declared_one_is(compose: Callable[..., TrainConfig]) -> None:
+    given = [
+        f"data.attributes.type.{one}" for one in ("weight=2", "target_accuracy=0.9", "column=kind", "missing=[NA]")
+    ]
+    learned = AttributeConfig(column="kind", missing=["NA"], weight=2.0, target_accuracy=0.9)
+    assert compose(*OWN, *given).data.attributes == {"type": learned}
+    assert compose(*OWN, *(f"+{one}" for one in given)).data.attributes == {"type": learned}
+    declared = compose("data.attributes.season.weight=2").data.attributes
+    assert list(declared) == list(compose().data.attributes)  # in their order, by which the heads start
+    assert declared["season"] == AttributeConfig(weight=2.0, target_accuracy=0.95)
+
+
+def test_a_column_that_is_read_beside_them_is_set_by_its_name(compose: Callable[..., TrainConfig]) -> None:
+    config = compose(*OWN, "data.numeric=[jahr]", "data.tabular.jahr.column=year", "data.tabular.fit.min_count=3")
+    assert config.data.tabular == {
+        "jahr": TabularColumnConfig("numeric", column="year"),
+        "fit": TabularColumnConfig(min_count=3),
+    }
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("data.attributes.type.wieght=2", "data.attributes.type.wieght: no such key. Did you mean weight? Use one of"),
+        ("data.tabular.year.bin=2", "data.tabular.year.bin: no such key. Did you mean bins? Use one of"),
+        ("data.attributes.type.weight=heavy", "data.attributes.type.weight: Value 'heavy' of type 'str' could not"),
+        ("data.attributes.type.missing=NA", "data.attributes.type.missing: not a list. Write it in brackets: [a,b]."),
+        ("data.attributes.type=3", "data.attributes.type: has keys of its own (Invalid type"),
+        ("data.attributes.type=null", "data.attributes.type: has keys of its own (field 'data.attributes.type' is not"),
+    ],
+)
+def test_what_is_wrong_with_an_attribute_or_a_column_is_told_by_its_key(
+    override: str, told: str, compose: Callable[..., TrainConfig]
+) -> None:
+    with pytest.raises(UserError) as refused:
+        compose(*OWN, override)
+    assert str(refused.value).startswith(told)
+
+
+def test_a_setting_of_an_attribute_that_is_not_learned_is_refused(compose: Callable[..., TrainConfig]) -> None:
+    given = ["data.attributes.tpye.weight=2", "data.attributes.type.weight=3", "~data.attributes.season", "seed=1"]
+    data = compose(*OWN, *given[:2]).data
+    with pytest.raises(UserError) as refused:
+        refuse_left_out(data, given)
+    told = "data.attributes.tpye.weight: data.learn does not name tpye. Did you mean type? Add tpye to data.learn, or "
+    assert str(refused.value).startswith(told)
+    refuse_left_out(data, given[1:])
+    refuse_left_out(compose("~data.attributes.season").data, ["data.attributes.season.weight=2"])
 
 
 def test_one_tower_models_have_one_tower(compose: Callable[..., TrainConfig]) -> None:

@@ -1,6 +1,6 @@
 """A catalogue: its files, columns and attributes, its split, and how its pictures are read."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fashionmt.config.checks import MAX_SEED, check_choice, check_range
 from fashionmt.config.tabular import TabularColumnConfig
@@ -132,18 +132,36 @@ class DataConfig:
         return kept if len(kept) >= fewest else None
 
     def _settle_tabular(self) -> None:
-        short = {"numeric": self.numeric, "categorical": self.categorical}
-        for kind, names in short.items():
-            self.tabular |= {name: TabularColumnConfig(kind) for name in names if name not in self.tabular}
+        self._read_short()
         answers = {self.column_of(attribute): attribute for attribute in self.attributes}
+        readers: dict[str, str] = {}
         for name, column in self.tabular_columns().items():
+            if (other := readers.setdefault(column, name)) != name:
+                wrong = f"reads column {column!r}, which data.tabular.{other} reads already"
+                raise UserError(f"data.tabular.{name}", wrong, "Leave one of them out")
             if column in answers:
                 wrong = f"column {column!r} is what the model has to answer ({answers[column]})"
-                raise UserError(f"data.tabular.{name}", wrong, f"Leave it out, or '~data.attributes.{answers[column]}'")
+                raise UserError(f"data.tabular.{name}", wrong, f"Leave it out, or {self.without(answers[column])}")
+
+    def _read_short(self) -> None:
+        """Enter `numeric` and `categorical` into `tabular`. They say an entry's kind, whatever else it says itself."""
+        kinds: dict[str, str] = {}
+        for kind, names in {"numeric": self.numeric, "categorical": self.categorical}.items():
+            for name in names:
+                entry = self.tabular.get(name, TabularColumnConfig(kind))
+                if name in kinds or (entry.kind, kind) == ("numeric", "categorical"):
+                    wrong = f"{name} is {kinds.get(name, entry.kind)} already"
+                    raise UserError(f"data.{kind}=[{','.join(names)}]", wrong, f"Name {name} once")
+                kinds[name] = kind
+                self.tabular = self.tabular | {name: replace(entry, kind=kind)}
 
     def tabular_columns(self) -> dict[str, str]:
         """The catalogue's column of each of `tabular`."""
         return {name: config.column or name for name, config in self.tabular.items()}
+
+    def without(self, attribute: str) -> str:
+        """What leaves `attribute` out, for a message's repair."""
+        return f"'~data.attributes.{attribute}'" if self.learn is None else f"take {attribute} out of data.learn"
 
     def column_of(self, attribute: str) -> str:
         """The catalogue's column that holds `attribute`."""

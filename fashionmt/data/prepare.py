@@ -114,7 +114,7 @@ def prepare_data(
     _report_crowded(catalogue, pictures, findings)
     split = make_split(catalogue.ids, catalogue.titles, pictures.digests, catalogue.times, config.split)
     split = _readable(split, catalogue, pictures, modalities, findings)
-    spaces, labels = learn_label_spaces(catalogue.labels(), split.train, config.min_count, config.rare, findings)
+    spaces, labels = learn_label_spaces(catalogue.labels(), split.train, config, findings)
     spaces = {name: replace(space, missing=tuple(config.attributes[name].missing)) for name, space in spaces.items()}
     encoder, encoded = _encode(catalogue.titles, split.train, learn_titles if "text" in modalities else None, cache)
     columns, tabular = _encode_tabular(catalogue, split.train, config, findings)

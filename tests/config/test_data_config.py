@@ -1,5 +1,7 @@
 """What a catalogue's config takes and refuses: attributes, taxonomy, columns."""
 
+from typing import Any
+
 import pytest
 from configs import NAN, data_of, refusal
 
@@ -116,5 +118,34 @@ def test_columns_to_read_are_declared_in_short_or_at_length() -> None:
         "price": "numeric",
         "brand": "categorical",
     }
-    with pytest.raises(UserError, match="is what the model has to answer"):
+    again = DataConfig(attributes=attributes, tabular=config.tabular, numeric=["year", "price"], categorical=["brand"])
+    assert again.tabular == config.tabular  # as a kept config is
+    with pytest.raises(UserError, match=r"is what the model has to answer .* or '~data\.attributes\.season'\."):
         DataConfig(attributes=attributes, categorical=["season"])
+    with pytest.raises(UserError, match=r"or take season out of data\.learn\."):
+        DataConfig(learn=["season"], categorical=["season"])
+
+
+def test_a_column_that_is_named_in_short_may_say_more_at_length() -> None:
+    config = data_of(numeric=["jahr"], tabular={"jahr": TabularColumnConfig(column="year", missing=["NA"])})
+    assert config.tabular == {"jahr": TabularColumnConfig("numeric", column="year", missing=["NA"])}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"numeric": ["year"], "categorical": ["year"]}, "data.categorical=[year]: year is numeric already."),
+        ({"numeric": ["year", "year"]}, "data.numeric=[year,year]: year is numeric already."),
+        ({"categorical": ["a", "a"]}, "data.categorical=[a,a]: a is categorical already."),
+        (
+            {"categorical": ["year"], "tabular": {"year": TabularColumnConfig("numeric")}},
+            "data.categorical=[year]: year is numeric already.",
+        ),
+        (
+            {"numeric": ["year"], "tabular": {"yaer": TabularColumnConfig(column="year")}},
+            "data.tabular.year: reads column 'year', which data.tabular.yaer reads already.",
+        ),
+    ],
+)
+def test_a_column_that_would_be_read_twice_is_refused(given: dict[str, Any], told: str) -> None:
+    assert refusal(data_of, **given).startswith(told)

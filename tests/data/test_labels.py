@@ -2,11 +2,13 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fashionmt.attributes import LabelSpace
+from fashionmt.config import AttributeConfig, DataConfig
 from fashionmt.data.findings import Findings
 from fashionmt.data.labels import OTHER, Labels, learn_label_spaces
 from fashionmt.errors import UserError
@@ -17,11 +19,12 @@ TRAIN = np.array([0, 1, 2, 3, 4, 5, 6])
 
 
 def learn(
-    column: list[str | None], train: list[int] | np.ndarray, min_count: int, rare: str = "mask"
+    column: list[str | None], train: list[int] | np.ndarray, min_count: int, rare: str = "mask", **given: Any
 ) -> tuple[LabelSpace, list[str | None], Findings]:
     findings = Findings()
     labels: Labels = {"colour": column}
-    spaces, renamed = learn_label_spaces(labels, np.asarray(train), min_count, rare, findings)
+    config = DataConfig(attributes={"colour": AttributeConfig()}, min_count=min_count, rare=rare, **given)
+    spaces, renamed = learn_label_spaces(labels, np.asarray(train), config, findings)
     return spaces["colour"], renamed["colour"], findings
 
 
@@ -95,7 +98,8 @@ def test_learned_classes_are_those_that_a_count_finds(rare: str, seed: int) -> N
 
 def test_each_attribute_has_its_own_space() -> None:
     labels: Labels = {"colour": ["a", "b", "a", "b"], "season": ["x", "y", "y", None]}
-    spaces, _ = learn_label_spaces(labels, np.arange(4), 1, "mask", Findings())
+    config = DataConfig(attributes={name: AttributeConfig() for name in labels}, min_count=1)
+    spaces, _ = learn_label_spaces(labels, np.arange(4), config, Findings())
     assert {name: space.classes for name, space in spaces.items()} == {"colour": ("a", "b"), "season": ("x", "y")}
     assert {space.attribute for space in spaces.values()} == {"colour", "season"}
 
@@ -118,7 +122,12 @@ def test_an_attribute_without_two_classes_to_learn_is_refused_with_the_repair(
     with pytest.raises(UserError) as refused:
         learn(column, np.array(train, dtype=np.int64), min_count)
     assert str(refused.value).startswith(f"attribute colour: {wrong} with enough training rows")
-    assert "lower data.min_count, or leave it out with '~data.attributes.colour'" in str(refused.value)
+    assert "lower data.min_count, or leave it out: '~data.attributes.colour'." in str(refused.value)
+
+
+def test_an_attribute_that_learn_names_is_left_out_there() -> None:
+    with pytest.raises(UserError, match=r"or leave it out: take colour out of data\.learn\."):
+        learn(["a", "a"], [0, 1], 1, learn=["colour"])
 
 
 @pytest.mark.parametrize("column", [["a", "b", "c"], ["a", "a", "b"]])
