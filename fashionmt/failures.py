@@ -56,6 +56,8 @@ def one_line_errors() -> Iterator[None]:
             )
         leave(ExitCode.OUR_FAULT, _our_fault(error))
     except Exception as error:
+        if (line := _unforeseen_by_hydra(error)) is not None:
+            leave(ExitCode.USER_ERROR, line)
         if is_out_of_memory(error):
             leave(ExitCode.RESOURCES, f"out of memory ({_shortened(error)}). Lower the batch size, or the model's.")
         leave(ExitCode.OUR_FAULT, _our_fault(error))
@@ -88,6 +90,50 @@ def _failed_rows(error: RowFailedError) -> str:
     return f"{error.benchmark}: {rows} failed: {', '.join(names)}. {error.row}: {error.reason}"
 
 
+SECTIONS = {
+    "model.image": "Take a model with a picture tower: model=image_text, wide_and_deep or image_only",
+    "model.text": "Take a model with a title tower: model=image_text, wide_and_deep or text_only",
+    "model.clip": "Take model=clip",
+    "model.wide": "Add model/wide=ngrams, or take model=wide_and_deep",
+    "contrast": "Take experiment=pretrain_clip",
+    "recommend": "Take experiment=recommend",
+    "similarity": "Leave out similarity=null",
+}
+"""A section that may be null -> how it comes to be there."""
+CHOSEN_BY_A_DOT = ("model/image", "model/text", "model/wide")
+"""Groups whose section may be null."""
+
+
+def _unforeseen_by_hydra(error: Exception) -> str | None:
+    """The user's own mistakes that Hydra 1.3 takes for its own; None for any other error. Its messages name neither key
+    nor group: the calls that failed know them."""
+    null = isinstance(error, AssertionError)
+    no_choice = isinstance(error, ValueError) and str(error).startswith("Config group override")
+    for frame, _ in traceback.walk_tb(error.__traceback__ if null or no_choice else None):
+        call, known = (frame.f_globals.get("__name__"), frame.f_code.co_name), frame.f_locals
+        if null and call == ("omegaconf.omegaconf", "update"):
+            return _is_null(str(known["key"]))
+        if no_choice and call == ("hydra._internal.defaults_list", "__init__") and "override" in known:
+            return _no_choice(str(known["override"].input_line))
+    return None
+
+
+def _is_null(key: str) -> str:
+    """What is wrong with a key of a section that is null, and the repair."""
+    section = next((name for name in SECTIONS if key.startswith(f"{name}.")), key.rpartition(".")[0])
+    return f"{key}: {section} is null. {SECTIONS.get(section, 'Set it first, or leave this out')}."
+
+
+def _no_choice(text: str) -> str:
+    """What is wrong with an override that gives a group something else than a choice's name, and the repair."""
+    group, _, value = text.lstrip("+~").partition("=")
+    if value.lower() != "null":
+        return f"{text}: no choice's name. See --help for those of {group}."
+    repairs = dict.fromkeys(("experiment", "sweep", "launcher"), "Leave it out") | {"logger": "Write ~logger"}
+    repairs |= {name: f"Write {name.replace('/', '.')}=null, with a dot" for name in CHOSEN_BY_A_DOT}
+    return f"{text}: a group is not set to null. {repairs.get(group, f'Choose one of {group}: see --help')}."
+
+
 EXTRAS = {"hydra/sweeper": "sweep", "joblib": "joblib", "submitit": "slurm", "ray": "ray"}
 """What Hydra misses -> the extra that brings it."""
 INNER = ("full_key:", "object_type=", "reference_type=", "See https:")
@@ -107,6 +153,8 @@ def _config_error(error: Exception) -> str:
     for name, extra in EXTRAS.items():
         if "hydra/" in line and name in line:
             return f"{line} It comes with an extra: pip install 'fashionmt[{extra}]'."
+    if (null := re.search(r"Cannot set '(\S+)' because '\S+' is None", line)) is not None:  # Hydra 1.4
+        return _is_null(null[1])
     return f"{line} {_nearest_option(line) or _suggestion()}"
 
 

@@ -86,6 +86,11 @@ def test_a_misspelt_option_of_a_group_is_refused_before_anything_is_trained(
     assert not (shell.folder / "runs").exists()
 
 
+def test_a_grid_over_a_tower_that_is_not_there_is_refused_by_its_key(shell: Shell) -> None:
+    told = shell.error("train.py", "-m", "sweep=architecture", "model=text_only")
+    assert "model.image.name: model.image is null. Take a model with a picture tower" in told
+
+
 def test_a_misspelt_key_of_predict_is_refused_in_one_line(shell: Shell) -> None:
     assert "Did you mean output?" in shell.error("predict.py", "outptu=x.csv")
 

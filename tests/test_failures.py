@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
+from fashionmt.config import TrainConfig
 from fashionmt.failures import one_line_errors
 from tests.conftest import TOP
 
@@ -29,6 +31,48 @@ def test_too_little_memory_is_no_fault_of_ours(error: Exception, capsys: pytest.
         raise error
     assert left.value.code == 5
     assert capsys.readouterr().err.startswith("fashionmt: out of memory (")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["model.wide.blend=true"], "model.wide.blend: model.wide is null. Add model/wide=ngrams, or take model="),
+        (["model.clip.source=a"], "model.clip.source: model.clip is null. Take model=clip."),
+        (["model=text_only", "model.image.name=vgg16"], "model.image.name: model.image is null. Take a model with a"),
+        (["model=image_only", "model.text.dropout=0.1"], "model.text.dropout: model.text is null. Take a model with"),
+        (["recommend.loss=bpr"], "recommend.loss: recommend is null. Take experiment=recommend."),
+        (["recommend.no.such=1"], "recommend.no.such: recommend is null. Take experiment=recommend."),
+        (["contrast.size=3"], "contrast.size: contrast is null. Take experiment=pretrain_clip."),
+        (["similarity=null", "similarity.size=3"], "similarity.size: similarity is null. Leave out similarity=null."),
+        (["model/wide=null"], "model/wide=null: a group is not set to null. Write model.wide=null, with a dot."),
+        (["logger=null"], "logger=null: a group is not set to null. Write ~logger."),
+        (["experiment=null"], "experiment=null: a group is not set to null. Leave it out."),
+        (["model/fusion=null"], "model/fusion=null: a group is not set to null. Choose one of model/fusion: see"),
+        (["model=3"], "model=3: no choice's name. See --help for those of model."),
+    ],
+)
+def test_what_hydra_takes_for_a_fault_of_its_own_is_the_users_to_repair(
+    overrides: list[str], told: str, compose: Callable[..., TrainConfig], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left, one_line_errors():
+        compose(*overrides)
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"fashionmt: {told}")
+    assert said.count("\n") == 1
+
+
+def test_what_such_a_line_recommends_can_be_done(compose: Callable[..., TrainConfig]) -> None:
+    assert compose("model=wide_and_deep", "model.wide=null").model.wide is None
+    assert compose("~logger").logger == {}
+    assert compose("model/wide=ngrams", "model.wide.blend=true").model.wide is not None
+
+
+def test_another_broken_assertion_is_our_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left, one_line_errors():
+        raise AssertionError("key")
+    assert left.value.code == 1
+    assert "This is our fault" in capsys.readouterr().err
 
 
 def test_who_reads_the_beginning_alone_is_told_no_error() -> None:
