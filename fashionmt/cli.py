@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from fashionmt.config import BenchmarkConfig, DataConfig, PredictConfig, SweepConfig, TrainConfig
 from fashionmt.errors import ExitCode, UserError
-from fashionmt.failures import DEBUG, leave, one_line_errors
+from fashionmt.failures import DEBUG, check_arguments, leave, one_line_errors
 from fashionmt.hydra_bridge import (
     MAIN,
     begun_sweep,
@@ -281,6 +281,7 @@ def _run(main: Callable[[], None], conclude: Callable[[], None] = lambda: None) 
     if not sys.stderr.isatty():  # read when they are imported, by huggingface_hub and transformers
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     with one_line_errors():
+        check_arguments()
         main()
         conclude()
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import difflib
 import errno
+import io
 import os
 import re
 import sys
@@ -15,11 +16,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
+from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from fashionmt.config import PredictConfig, TrainConfig
 from fashionmt.errors import ExitCode, RowFailedError, UserError, is_out_of_memory, nearest
+from fashionmt.hydra_bridge import HYDRA_1_3
 
 DEBUG = "FASHIONMT_DEBUG"
 """The environment variable that asks for tracebacks."""
@@ -61,6 +64,22 @@ def one_line_errors() -> Iterator[None]:
         if is_out_of_memory(error):
             leave(ExitCode.RESOURCES, f"out of memory ({_shortened(error)}). Lower the batch size, or the model's.")
         leave(ExitCode.OUR_FAULT, _our_fault(error))
+
+
+def check_arguments() -> None:
+    """Raise `UserError` for a command line that Hydra's parser would refuse with its usage, which is a screenful."""
+    parser, said = get_args_parser(), io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            parser.parse_args() if HYDRA_1_3 else parser.parse_intermixed_args()  # as it does itself
+    except SystemExit as left:
+        if not left.code:  # --version
+            raise
+        wrong = said.getvalue().partition("error: ")[2].strip()
+        overrides = [word for word in wrong.split() if "=" in word and not word.startswith("-")]
+        # Hydra 1.3 takes overrides in one piece.
+        repair = "Put -m, and what else begins with -, first" if overrides else "See --help; overrides are key=value"
+        raise UserError("the command line", wrong, repair) from None
 
 
 def leave(code: ExitCode, line: str) -> NoReturn:

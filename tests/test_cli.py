@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fashionmt.hydra_bridge import HYDRA_1_3
 from tests.conftest import SMALL, TOP
 
 
@@ -84,6 +85,15 @@ def test_a_misspelt_option_of_a_group_is_refused_before_anything_is_trained(
 ) -> None:
     assert f"Did you mean {meant}?" in shell.error("train.py", *overrides)
     assert not (shell.folder / "runs").exists()
+
+
+def test_an_option_that_stands_wrong_or_is_none_is_refused_in_one_line(shell: Shell) -> None:
+    if HYDRA_1_3:
+        told = shell.error("train.py", "seed=1", "-m", "model=text_only")
+        assert "unrecognized arguments: model=text_only. Put -m, and what else begins with -, first." in told
+    assert "unrecognized arguments: --lr. See --help; overrides are key=value." in shell.error("train.py", "--lr", "3")
+    assert "argument --cfg/-c: expected one argument" in shell.error("predict.py", "--cfg")
+    assert shell.run("train.py", "--version").stdout.startswith("Hydra ")
 
 
 def test_a_grid_over_a_tower_that_is_not_there_is_refused_by_its_key(shell: Shell) -> None:
