@@ -61,7 +61,7 @@ class PictureFolder:
     def __init__(self, root: Path | None, columns: ColumnMap) -> None:
         """`root` None: the catalogue has no pictures. Raises `UserError` where `root` is not a folder."""
         if root is not None and not root.is_dir():
-            raise UserError(str(root), "no such picture folder", "Check images=<folder>")
+            raise UserError(str(root), "no such picture folder", "Check data.images=<folder>")
         self.root = None if root is None else root.resolve()
         self.columns = columns
 

@@ -46,7 +46,7 @@ def test_an_unset_catalogue_is_refused() -> None:
 
 
 def test_an_absent_picture_folder_is_refused(tmp_path: Path, write_csv: Write) -> None:
-    with pytest.raises(UserError, match="pictures: no such picture folder"):
+    with pytest.raises(UserError, match=r"pictures: no such picture folder\. Check data\.images=<folder>"):
         read(write_csv([{"id": "1", "title": "a", "kind": "b"}]), tmp_path / "pictures")
 
 
