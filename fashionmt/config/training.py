@@ -166,7 +166,7 @@ class TrainConfig:
     similarity: SimilarityConfig | None = field(default_factory=SimilarityConfig)
     """How the bundle's similarity head is learned; null: it has none, and items are compared by the embedding."""
     logger: dict[str, Any] = field(default_factory=dict)
-    """Name -> a node with `_target_`, built by `hydra_bridge.build_loggers`."""
+    """Name -> a node with `_target_`, built by `hydra_bridge.build_loggers`; a null one is left out."""
     report: bool = True
     """Draw `report.html` at the end, which takes some seconds."""
     seed: int = 0
@@ -188,6 +188,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, 0, MAX_SEED)
+        self.logger = {name: node for name, node in self.logger.items() if node is not None}
+        for name, node in self.logger.items():
+            if not isinstance(node, dict):
+                repair = "Take one of logger=csv, wandb, tensorboard, mlflow, or give it a _target_"
+                raise UserError(f"logger.{name}={node}", "no logger", repair)
         if self.limit_items is not None:
             check_range("limit_items", self.limit_items, 1, 1e12)
         if self.contrast is not None:

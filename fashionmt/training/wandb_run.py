@@ -47,10 +47,11 @@ class WandbRun(WandbLogger):
         entity: str | None = None,
         name: str | None = None,
         group: str | None = None,
-        tags: Sequence[str] = (),
+        tags: str | Sequence[str] = (),
         mode: str = "auto",
     ) -> None:
-        """`save_dir`: the run's folder. `mode`: `auto`, `online` or `offline`; `WANDB_MODE` goes before `auto`."""
+        """`save_dir`: the run's folder. `tags`: a text is one tag. `mode`: `auto`, `online` or `offline`; `WANDB_MODE`
+        goes before `auto`."""
         if mode not in MODES:
             raise UserError(f"logger.wandb.mode={mode}", "no such choice", f"Use one of {', '.join(MODES)}")
         folder = Path(save_dir)
@@ -62,7 +63,7 @@ class WandbRun(WandbLogger):
             log_model=False,
             entity=entity,
             group=group,
-            tags=list(tags),
+            tags=[tags] if isinstance(tags, str) else list(tags),
             mode=_mode() if mode == "auto" else mode,
             # Quiet, and blind to what is not this run's: the screen, the machine, the user's code.
             settings=wandb.Settings(

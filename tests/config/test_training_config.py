@@ -68,6 +68,12 @@ def test_a_seed_that_no_generator_takes_is_refused(seed: int) -> None:
     assert train_of(seed=2**32 - 1).seed == 2**32 - 1
 
 
+def test_a_null_logger_is_left_out_and_what_is_no_logger_refused() -> None:
+    node = {"_target_": "pytorch_lightning.loggers.CSVLogger"}
+    assert train_of(logger={"csv": None, "other": node}).logger == {"other": node}
+    assert refusal(train_of, logger={"foo": 3}).startswith("logger.foo=3: no logger. Take one of logger=csv, ")
+
+
 @pytest.mark.parametrize("limit", [0, -5])
 def test_a_limit_of_no_items_is_refused(limit: int) -> None:
     assert refusal(train_of, limit_items=limit).startswith(f"limit_items={limit}: out of range")

@@ -50,6 +50,11 @@ def test_a_mode_that_is_none_is_refused(tmp_path: Path) -> None:
         made(tmp_path, mode="of")
 
 
+def test_a_text_is_one_tag(tmp_path: Path) -> None:
+    assert made(tmp_path, tags="baseline")["tags"] == ["baseline"]
+    assert made(tmp_path, tags=["a", "b"])["tags"] == ["a", "b"]
+
+
 def test_a_resumed_run_goes_on_with_its_own(tmp_path: Path) -> None:
     first = made(tmp_path / "a")["id"]
     assert made(tmp_path / "a")["id"] == first
