@@ -128,7 +128,8 @@ def _benchmark_row(composed: DictConfig) -> None:
 
     _quiet_libraries()
     with row_recorded(to_dataclass(composed.benchmark, BenchmarkConfig), composed.seed):
-        sys.stdout.write(f"{run_row(_configured(composed))}\n")
+        done = run_row(_configured(composed))
+    sys.stdout.write(f"{done}\n")
 
 
 def _train_in(root: Path, config: TrainConfig) -> None:

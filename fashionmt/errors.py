@@ -1,8 +1,15 @@
 """The errors that are the user's to repair. Every message is one line: the thing, what was wrong, the repair."""
 
 import difflib
+import errno
+import textwrap
 from collections.abc import Iterable
 from enum import IntEnum
+
+MOST = 500
+"""Characters of what an error says that is no `UserError`: a compiler's message, say, is as long as a book."""
+OF_THE_CONFIG = ("hydra", "omegaconf", "yaml")
+"""Libraries whose errors tell of what a config says."""
 
 
 class ExitCode(IntEnum):
@@ -68,6 +75,35 @@ class DivergedError(UserError):
     def __init__(self, step: int) -> None:
         wrong = f"diverged: at step {step} its figures are no finite numbers"
         super().__init__("training", wrong, "Lower optim.learning_rate, or the loss's weights")
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether a file could not be written for lack of space."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def exit_code(error: Exception) -> ExitCode:
+    """What a command, a job or a row of the benchmark ends with that fails so. The config's libraries are told by their
+    names, as torch's errors are."""
+    if isinstance(error, UserError | RowFailedError):
+        return error.code
+    if is_disk_full(error) or is_out_of_memory(error):
+        return ExitCode.RESOURCES
+    of_the_config = type(error).__module__.partition(".")[0] in OF_THE_CONFIG
+    return ExitCode.USER_ERROR if of_the_config else ExitCode.OUR_FAULT
+
+
+def failure_reason(error: Exception) -> str:
+    """What is told of a failure, in one line."""
+    if isinstance(error, UserError):
+        return " ".join(str(error).split())
+    said = textwrap.shorten(str(error), MOST, placeholder=" ...")
+    if isinstance(error, OSError) and is_disk_full(error):
+        where = f" for {error.filename}" if error.filename else ""
+        return f"no disk space left{where}. Free some, or move FASHIONMT_CACHE or the output."
+    if is_out_of_memory(error):
+        return f"out of memory ({said}). Lower the batch size, or the model's."
+    return f"{type(error).__name__}: {said}"
 
 
 class RowFailedError(Exception):

@@ -3,12 +3,10 @@
 import contextlib
 import dataclasses
 import difflib
-import errno
 import io
 import os
 import re
 import sys
-import textwrap
 import traceback
 import typing
 from collections.abc import Iterator
@@ -21,14 +19,12 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from fashionmt.config import PredictConfig, TrainConfig
-from fashionmt.errors import ExitCode, RowFailedError, UserError, is_out_of_memory, nearest
+from fashionmt.errors import ExitCode, RowFailedError, UserError, exit_code, failure_reason, nearest
 from fashionmt.hydra_bridge import HYDRA_1_3
 
 DEBUG = "FASHIONMT_DEBUG"
 """The environment variable that asks for tracebacks."""
 ANY = "*"
-MOST = 500
-"""Characters of what an unforeseen error says."""
 
 
 @contextlib.contextmanager
@@ -36,34 +32,16 @@ def one_line_errors() -> Iterator[None]:
     """Any failure inside: one line on stderr and the documented exit code."""
     try:
         yield
-    except UserError as error:
-        leave(error.code, str(error))
-    except RowFailedError as error:
-        leave(error.code, _failed_rows(error))
-    except (HydraException, OmegaConfBaseException) as error:
-        leave(ExitCode.USER_ERROR, _config_error(error))
-    except yaml.YAMLError as error:  # of a config file, a user's own too; those of a run's folder are UserErrors
-        leave(ExitCode.USER_ERROR, f"config: {error}. Check its indentation, and quote a text that holds ': '.")
     except KeyboardInterrupt:
         leave(ExitCode.INTERRUPTED, "interrupted")
     except BrokenPipeError:
         # Who read what is printed, `head` say, has seen enough; Python would tell of it again when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(int(ExitCode.READER_GONE)) from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            where = f" for {error.filename}" if error.filename else ""
-            leave(
-                ExitCode.RESOURCES,
-                f"no disk space left{where}. Free some, or move FASHIONMT_CACHE or the output.",
-            )
-        leave(ExitCode.OUR_FAULT, _our_fault(error))
     except Exception as error:
         if (line := _unforeseen_by_hydra(error)) is not None:
             leave(ExitCode.USER_ERROR, line)
-        if is_out_of_memory(error):
-            leave(ExitCode.RESOURCES, f"out of memory ({_shortened(error)}). Lower the batch size, or the model's.")
-        leave(ExitCode.OUR_FAULT, _our_fault(error))
+        leave(exit_code(error), _line(error))
 
 
 def check_arguments() -> None:
@@ -90,14 +68,18 @@ def leave(code: ExitCode, line: str) -> NoReturn:
     raise SystemExit(int(code)) from None
 
 
-def _our_fault(error: Exception) -> str:
-    told = f"{type(error).__name__}: {_shortened(error)}"
-    return f"{told}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
-
-
-def _shortened(error: Exception) -> str:
-    """A compiler's message, say, is as long as a book."""
-    return textwrap.shorten(str(error), MOST, placeholder=" ...")
+def _line(error: Exception) -> str:
+    """What is told of it."""
+    if isinstance(error, RowFailedError):
+        return _failed_rows(error)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return _config_error(error)
+    if isinstance(error, yaml.YAMLError):  # of a config file, a user's own too; those of a run's folder are UserErrors
+        return f"config: {error}. Check its indentation, and quote a text that holds ': '."
+    reason = failure_reason(error)
+    if exit_code(error) == ExitCode.OUR_FAULT:
+        return f"{reason}. This is our fault: please report it, with {DEBUG}=1 for the traceback."
+    return reason
 
 
 def _failed_rows(error: RowFailedError) -> str:

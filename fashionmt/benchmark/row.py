@@ -29,7 +29,7 @@ from fashionmt.config import BenchmarkConfig, TrainConfig
 from fashionmt.data import CatalogueDataset
 from fashionmt.data.prepare import PreparedData
 from fashionmt.decoding import Decoded
-from fashionmt.errors import ExitCode, RowFailedError, UserError
+from fashionmt.errors import RowFailedError, UserError, exit_code, failure_reason
 from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
 from fashionmt.training.answers import collect_answers
 from fashionmt.training.fitting import device_of
@@ -77,15 +77,13 @@ def row_recorded(benchmark: BenchmarkConfig, seed: int) -> Iterator[None]:
         yield
         folder.failure.unlink(missing_ok=True)
     except Exception as error:
-        ours = not isinstance(error, UserError)
-        reason = " ".join((f"{type(error).__name__}: {error}" if ours else str(error)).split())
+        reason = failure_reason(error)
         if not isinstance(error, OtherRowError):
             folder.root.mkdir(parents=True, exist_ok=True)
             write_json(folder.failure, {"row": folder.name, "reason": reason})
-        code = ExitCode.OUR_FAULT if ours else ExitCode.USER_ERROR
         with contextlib.suppress(Exception):  # this row's own error is the one to tell
             write_tables(folder.root.parent)
-        raise RowFailedError(str(folder.root.parent), folder.name, reason, code) from error
+        raise RowFailedError(str(folder.root.parent), folder.name, reason, exit_code(error)) from error
     write_tables(folder.root.parent)
 
 

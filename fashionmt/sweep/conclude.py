@@ -26,14 +26,14 @@ def conclude(folder: Path, command: str) -> tuple[ExitCode, str | None]:
     failed = [(job, record) for job, record in mine if record.state == State.FAILED]
     if not failed:
         return ExitCode.DONE, None
-    ours = any(record.code == ExitCode.OUR_FAULT for _, record in failed)
     shared = _shared(mine)
     own = [" ".join(text for text in record.overrides if text not in shared) for _, record in failed]
     told = zip(failed[:3], own, strict=False)
     reasons = ". ".join(f"{job.id} ({name}): {(record.reason or '').rstrip('.')}" for (job, record), name in told)
     count = "1 job has" if len(failed) == 1 else f"{len(failed)} jobs have"
     line = f"{folder}: {count} failed of {len(mine)}. {reasons}. With sweep.retry=true the same command tries again."
-    return (ExitCode.OUR_FAULT if ours else ExitCode.USER_ERROR), line
+    # Of several: ours first, then what asks for another setting, then what asks for a larger machine.
+    return ExitCode(min(record.code for _, record in failed)), line
 
 
 def print_jobs(folder: Path) -> None:

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from fashionmt.config import SweepConfig, TrainConfig
 from fashionmt.data.prepare import PreparedData
-from fashionmt.errors import DivergedError, ExitCode, UserError, is_out_of_memory
+from fashionmt.errors import DivergedError, ExitCode, exit_code, failure_reason
 from fashionmt.hydra_bridge import build_loggers, from_yaml, to_yaml
 from fashionmt.sweep.job import JobFolder, JobRecord, job_id, jobs_in, refused_id, sweep_folder
 from fashionmt.sweep.objective import check_logged, objective_values, weighted_sum
@@ -193,9 +193,7 @@ def _failure_recorded(job: JobFolder, record: JobRecord) -> Iterator[None]:
         record.state = State.PRUNED
     except Exception as error:
         record.state, record.values = State.FAILED, []
-        ours = not isinstance(error, UserError) and not is_out_of_memory(error)
-        record.code = int(ExitCode.OUR_FAULT if ours else ExitCode.USER_ERROR)
-        record.reason = failure_reason(error)
+        record.code, record.reason = int(exit_code(error)), failure_reason(error)
         if record.code == ExitCode.OUR_FAULT:
             job.traceback.write_text(traceback.format_exc(), encoding="utf-8")
         if isinstance(error, DivergedError):
@@ -206,15 +204,6 @@ def _failure_recorded(job: JobFolder, record: JobRecord) -> Iterator[None]:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def failure_reason(error: Exception) -> str:
-    """One line."""
-    if is_out_of_memory(error):
-        text = f"out of memory ({error}). Lower optim.batch_size, or the model's size"
-    else:
-        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
 
 
 # The catalogue

@@ -18,7 +18,7 @@ from pytorch_lightning.loggers import Logger
 from tqdm import tqdm
 
 from fashionmt.config import TrainConfig
-from fashionmt.errors import ExitCode, UserError
+from fashionmt.errors import ExitCode, exit_code
 from fashionmt.training.module import MONITOR
 from fashionmt.training.run_folder import RunFolder
 
@@ -85,8 +85,8 @@ def _ended(loggers: Sequence[Logger]) -> Iterator[None]:
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
         raise
-    except UserError:
-        code = ExitCode.USER_ERROR
+    except Exception as error:
+        code = exit_code(error)
         raise
     finally:
         for logger in loggers:

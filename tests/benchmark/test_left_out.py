@@ -1,5 +1,6 @@
 """A row that cannot be shown does not take the others with it, and is named; a copy is no seed more."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from fashionmt.benchmark.lines import read_lines
 from fashionmt.benchmark.row import row_recorded
 from fashionmt.benchmark.table import write_tables
 from fashionmt.config import BenchmarkConfig
-from fashionmt.errors import RowFailedError, UserError
+from fashionmt.errors import ExitCode, ResourceError, RowFailedError, UserError
 
 
 def rendered(folder: Path) -> str:
@@ -67,6 +68,22 @@ def test_a_row_tells_its_own_error_beside_a_damaged_one(write_row: WriteRow, tmp
     with pytest.raises(RowFailedError) as told, row_recorded(BenchmarkConfig(row="net", folder=str(tmp_path)), 0):
         raise UserError("catalogue", "is not there", "Name another")
     assert told.value.reason == "catalogue: is not there. Name another."
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UserError("catalogue", "is not there", "Name another"), ExitCode.USER_ERROR),
+        (ResourceError("cache", "is full", "Free some"), ExitCode.RESOURCES),
+        (MemoryError(), ExitCode.RESOURCES),
+        (OSError(errno.ENOSPC, "No space left on device"), ExitCode.RESOURCES),
+        (ZeroDivisionError(), ExitCode.OUR_FAULT),
+    ],
+)
+def test_a_row_that_fails_ends_its_command_as_any_other(tmp_path: Path, error: Exception, code: ExitCode) -> None:
+    with pytest.raises(RowFailedError) as told, row_recorded(BenchmarkConfig(row="net", folder=str(tmp_path)), 0):
+        raise error
+    assert told.value.code == code
 
 
 def test_a_damaged_failure_is_one_still(write_row: WriteRow, tmp_path: Path) -> None:

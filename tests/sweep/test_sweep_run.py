@@ -1,5 +1,6 @@
 """A job's life in its folder. Training is stood in for: tests/sweep/test_sweep_command.py trains."""
 
+import errno
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,10 @@ import pandas as pd
 import pytest
 import torch
 from filelock import FileLock
+from omegaconf import MissingMandatoryValue
 
 from fashionmt.config import SweepConfig, TrainConfig
-from fashionmt.errors import DivergedError, ExitCode, UserError
+from fashionmt.errors import DivergedError, ExitCode, ResourceError, UserError
 from fashionmt.sweep import run as sweep_run
 from fashionmt.sweep.conclude import conclude, print_jobs
 from fashionmt.sweep.job import JobFolder, jobs_in
@@ -158,9 +160,12 @@ def test_a_job_that_is_stopped_by_its_user_may_be_stopped_again(
     ("error", "code", "reason"),
     [
         (UserError("trainer", "no GPU", "Use the CPU"), ExitCode.USER_ERROR, "trainer: no GPU. Use the CPU."),
-        (torch.OutOfMemoryError("CUDA: 3 GiB"), ExitCode.USER_ERROR, "out of memory (CUDA: 3 GiB). Lower"),
-        (MemoryError(), ExitCode.USER_ERROR, "out of memory"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), ExitCode.USER_ERROR, "out of memory"),
+        (torch.OutOfMemoryError("CUDA: 3 GiB"), ExitCode.RESOURCES, "out of memory (CUDA: 3 GiB). Lower"),
+        (MemoryError(), ExitCode.RESOURCES, "out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), ExitCode.RESOURCES, "out of memory"),
+        (OSError(errno.ENOSPC, "No space", "a.ckpt"), ExitCode.RESOURCES, "no disk space left for a.ckpt. Free some"),
+        (ResourceError("cache", "is full", "Free some"), ExitCode.RESOURCES, "cache: is full. Free some."),
+        (MissingMandatoryValue("Missing: data.name"), ExitCode.USER_ERROR, "MissingMandatoryValue: Missing: data.name"),
         (RuntimeError("shapes\ndiffer"), ExitCode.OUR_FAULT, "RuntimeError: shapes differ"),
     ],
 )
@@ -178,12 +183,28 @@ def test_a_failure_is_recorded_and_the_others_go_on(
     assert job_of(sweep, "seed=1").traceback.is_file() == (code == ExitCode.OUR_FAULT)
 
 
+@pytest.mark.parametrize(
+    ("errors", "code"),
+    [
+        ([MemoryError(), UserError("trainer", "no GPU", "Use the CPU")], ExitCode.USER_ERROR),
+        ([MemoryError(), ZeroDivisionError()], ExitCode.OUR_FAULT),
+    ],
+)
+def test_of_several_failures_the_one_that_a_larger_machine_does_not_repair_counts(
+    sweep: Sweep, trainer: Trainer, errors: list[BaseException], code: ExitCode
+) -> None:
+    trainer.fails |= dict(enumerate(errors))
+    for seed in range(len(errors)):
+        sweep.run(seed)
+    assert conclude(sweep.folder / "s", "first")[0] == code
+
+
 def test_a_failed_job_is_tried_again_when_asked(sweep: Sweep, trainer: Trainer) -> None:
     trainer.fails[1] = MemoryError()
     sweep.run(1)
     trainer.fails.clear()
     assert sweep.run(1, "second").state == State.FAILED
-    assert conclude(sweep.folder / "s", "second")[0] == ExitCode.USER_ERROR
+    assert conclude(sweep.folder / "s", "second")[0] == ExitCode.RESOURCES
     assert sweep.run(1, "third", retry=True).state == State.DONE
     assert trainer.calls == [(1, False), (1, True)]
 
