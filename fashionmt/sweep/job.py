@@ -38,10 +38,12 @@ class JobRecord:
     """Trained so far."""
     seconds: float = 0.0
     """Of all attempts, less what a kill took before an epoch's end."""
+    checkpoint: int | None = None
+    """When the checkpoint was written that the last attempt began from."""
     attempts: int = 1
     lost: int = 1
-    """The last attempts in a row that came to no epoch's end and that nobody stopped: what the kernel kills for memory
-    cannot say so. This one is of them until its first epoch ends."""
+    """The last attempts in a row that came to no checkpoint and no epoch's end, and that nobody stopped: what the
+    kernel kills for memory cannot say so. This one is of them until its first epoch ends."""
     link: str | None = None
     """Where a tracker shows it."""
 
@@ -88,6 +90,11 @@ class JobFolder:
         except (ValueError, TypeError, KeyError) as error:
             repair = f"Remove {self.root}, and its job is done again"
             raise UserError(str(file), f"damaged ({str(error)[:100]})", repair) from error
+
+    def checkpoint_time(self) -> int | None:
+        """When the checkpoint to go on from was written, where there is one."""
+        file = self.run.resume_checkpoint
+        return file.stat().st_mtime_ns if file.is_file() else None
 
     def write(self, record: JobRecord) -> None:
         """All or nothing."""

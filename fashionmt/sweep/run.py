@@ -29,7 +29,8 @@ from fashionmt.training.tracking import PrunedError, ResultLogger
 NO_NAME = ("experiment=", "logger", "sweep=")
 LONGEST_NAME = 128  # W&B's
 LOST_ATTEMPTS = 3
-"""A job that was killed so often before an epoch's end is not tried once more: the sweep would never come past it."""
+"""A job that was killed so often in a row and came no further is not tried once more: the sweep would never come past
+it."""
 
 Compose = Callable[[], TrainConfig]
 
@@ -99,14 +100,15 @@ def _run_locked(job: JobFolder, asked: Asked) -> Outcome:
                 record.values = _score(asked.config, job)  # by objectives that may be others now
         job.write(record)
         return record.outcome
-    record = JobRecord(asked.overrides, asked.command)
+    record = JobRecord(asked.overrides, asked.command, checkpoint=job.checkpoint_time())
     if before is not None:
         record.attempts, record.seconds, record.epochs = before.attempts + 1, before.seconds, before.epochs
-        record.lost = before.lost + 1 if before.state == State.RUNNING else 1
+        came_further = record.checkpoint not in (None, before.checkpoint)
+        record.lost = before.lost + 1 if before.state == State.RUNNING and not came_further else 1
     job.write(record)
     with _failure_recorded(job, record):
         if record.lost > LOST_ATTEMPTS:
-            raise MemoryError(f"most likely: killed {LOST_ATTEMPTS} times before an epoch's end")
+            raise MemoryError(f"most likely: killed {LOST_ATTEMPTS} times in a row before a checkpoint")
         if asked.config is None or asked.data is None:
             raise asked.wrong or ValueError("neither a config nor a reason")
         _train(asked.config, asked.data, job, record)

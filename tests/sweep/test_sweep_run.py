@@ -1,6 +1,7 @@
 """A job's life in its folder. Training is stood in for: tests/sweep/test_sweep_command.py trains."""
 
 import errno
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -122,24 +123,49 @@ def test_a_job_killed_before_its_first_checkpoint_begins_again(sweep: Sweep, tra
     assert trainer.calls == [(1, False), (1, False)]
 
 
-def test_a_job_that_is_killed_before_every_first_epoch_does_not_stop_the_sweep_for_ever(
-    sweep: Sweep, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Killed(BaseException):
-        pass
+class KilledError(BaseException):
+    """What stands for a kill inside one process."""
 
-    def killed(*_: Any) -> None:
-        trainer.calls.append((1, False))
-        raise Killed
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_job_that_is_killed_again_and_again_and_comes_no_further_does_not_stop_the_sweep_for_ever(
+    sweep: Sweep, trainer: Trainer, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    def killed(config: TrainConfig, folder: RunFolder, *_: Any) -> None:
+        if begun and not folder.resume_checkpoint.is_file():  # by the first attempt, which came so far
+            folder.checkpoints.mkdir()
+            folder.resume_checkpoint.touch()
+        raise KilledError
 
     monkeypatch.setattr(sweep_run, "run_training", killed)
-    for _ in range(3):
-        with pytest.raises(Killed):
+    for _ in range(4 if begun else 3):
+        with pytest.raises(KilledError):
             sweep.run(1)
     assert sweep.run(1).state == State.FAILED
-    assert "out of memory (most likely: killed 3 times before" in (jobs_in(sweep.folder / "s")[0][1].reason or "")
+    assert "out of memory (most likely: killed 3 times in a row" in (jobs_in(sweep.folder / "s")[0][1].reason or "")
     monkeypatch.setattr(sweep_run, "run_training", trainer)
     assert sweep.run(1, retry=True).state == State.DONE
+
+
+def test_a_job_that_is_killed_in_a_long_epoch_and_comes_further_each_time_is_no_lost_one(
+    sweep: Sweep, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = 0
+
+    def killed(config: TrainConfig, folder: RunFolder, *_: Any) -> None:
+        nonlocal written
+        written += 1
+        folder.checkpoints.mkdir(exist_ok=True)
+        folder.resume_checkpoint.touch()
+        os.utime(folder.resume_checkpoint, (written, written))
+        raise KilledError
+
+    monkeypatch.setattr(sweep_run, "run_training", killed)
+    for _ in range(6):
+        with pytest.raises(KilledError):
+            sweep.run(1)
+    monkeypatch.setattr(sweep_run, "run_training", trainer)
+    assert sweep.run(1).state == State.DONE
 
 
 def test_a_job_that_is_stopped_by_its_user_may_be_stopped_again(
