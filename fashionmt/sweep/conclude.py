@@ -24,16 +24,30 @@ def conclude(folder: Path, command: str) -> tuple[ExitCode, str | None]:
         return ExitCode.DONE, None
     _show(folder, jobs)
     failed = [(job, record) for job, record in mine if record.state == State.FAILED]
-    if not failed:
+    unranked = [(job, record) for job, record in mine if record.state == State.DONE and record.code != ExitCode.DONE]
+    if not failed and not unranked:
         return ExitCode.DONE, None
-    shared = _shared(mine)
+    told = []
+    if failed:
+        count = "1 job has" if len(failed) == 1 else f"{len(failed)} jobs have"
+        reasons = _reasons(failed, _shared(mine))
+        told.append(f"{count} failed of {len(mine)}. {reasons}. With sweep.retry=true the same command tries again.")
+    if unranked:
+        reasons = ". ".join(dict.fromkeys(_reason(record) for _, record in unranked))
+        told.append(f"{len(unranked)} of {len(mine)} are done, but cannot be ranked anew: {reasons}.")
+    # Of several: ours first, then what asks for another setting, then what asks for a larger machine.
+    return ExitCode(min(record.code for _, record in [*failed, *unranked])), f"{folder}: {' '.join(told)}"
+
+
+def _reasons(failed: Jobs, shared: list[str]) -> str:
+    """Of the first few, each after what tells it from the others."""
     own = [" ".join(text for text in record.overrides if text not in shared) for _, record in failed]
     told = zip(failed[:3], own, strict=False)
-    reasons = ". ".join(f"{job.id} ({name}): {(record.reason or '').rstrip('.')}" for (job, record), name in told)
-    count = "1 job has" if len(failed) == 1 else f"{len(failed)} jobs have"
-    line = f"{folder}: {count} failed of {len(mine)}. {reasons}. With sweep.retry=true the same command tries again."
-    # Of several: ours first, then what asks for another setting, then what asks for a larger machine.
-    return ExitCode(min(record.code for _, record in failed)), line
+    return ". ".join(f"{job.id} ({name}): {_reason(record)}" for (job, record), name in told)
+
+
+def _reason(record: JobRecord) -> str:
+    return (record.reason or "").rstrip(".")
 
 
 def print_jobs(folder: Path) -> None:

@@ -29,9 +29,9 @@ class JobRecord:
     """The command that asked last, by its token."""
     state: State = State.RUNNING
     reason: str | None = None
-    """Why it failed."""
+    """Why it failed, or could not be ranked anew."""
     code: int = int(ExitCode.DONE)
-    """Of its failure: whose it is to repair."""
+    """Of that: whose it is to repair."""
     values: list[float] = field(default_factory=list)
     """The objectives."""
     epochs: int = 0

@@ -95,11 +95,11 @@ def _run_locked(job: JobFolder, asked: Asked) -> Outcome:
         record = before
         record.command = asked.command
         _tell(job, f"{record.state} before, skipped")
+        outcome = record.outcome
         if record.state == State.DONE and asked.config is not None:
-            with _failure_recorded(job, record):
-                record.values = _score(asked.config, job)  # by objectives that may be others now
+            outcome = _rank_anew(asked.config, job, record)
         job.write(record)
-        return record.outcome
+        return outcome
     record = JobRecord(asked.overrides, asked.command, checkpoint=job.checkpoint_time())
     if before is not None:
         record.attempts, record.seconds, record.epochs = before.attempts + 1, before.seconds, before.epochs
@@ -123,6 +123,18 @@ def _ended(before: JobRecord, asked: Asked) -> bool:
     if before.state == State.FAILED:
         return asked.wrong is None and not asked.sweep.retry
     return before.state in (State.DONE, State.PRUNED)
+
+
+def _rank_anew(config: TrainConfig, job: JobFolder, record: JobRecord) -> Outcome:
+    """By objectives that may be others now. Where they cannot be had, the job stays done, with the values it had."""
+    try:
+        record.values = _score(config, job)
+    except Exception as error:
+        record.code, record.reason = int(exit_code(error)), failure_reason(error)
+        _tell(job, f"not ranked: {record.reason}")
+        return Outcome(State.FAILED, ())
+    record.code, record.reason = int(ExitCode.DONE), None
+    return record.outcome
 
 
 def _score(config: TrainConfig, job: JobFolder) -> list[float]:

@@ -17,7 +17,7 @@ from fashionmt.config import SweepConfig, TrainConfig
 from fashionmt.errors import DivergedError, ExitCode, ResourceError, UserError
 from fashionmt.sweep import run as sweep_run
 from fashionmt.sweep.conclude import conclude, print_jobs
-from fashionmt.sweep.job import JobFolder, jobs_in
+from fashionmt.sweep.job import JobFolder, JobRecord, jobs_in
 from fashionmt.sweep.outcome import Outcome, State
 from fashionmt.sweep.run import run_job
 from fashionmt.training.run_folder import RunFolder
@@ -283,6 +283,25 @@ def test_an_objective_that_is_not_logged_fails_at_the_first_epoch(sweep: Sweep, 
     assert trainer.calls == [(1, False)]
 
 
+def test_a_done_job_that_a_misspelt_objective_cannot_rank_stays_done_with_the_values_it_had(
+    sweep: Sweep, trainer: Trainer
+) -> None:
+    for seed in (1, 2):
+        sweep.run(seed)
+    before = record_of(sweep, "seed=1").values
+    for seed in (1, 2):
+        assert sweep.run(seed, "second", maximize=[{"val/acuracy/mean": 1.0}]) == Outcome(State.FAILED, ())
+    code, line = conclude(sweep.folder / "s", "second")
+    assert code == ExitCode.USER_ERROR
+    assert "2 of 2 are done, but cannot be ranked anew: sweep.maximize: val/acuracy/mean: no such" in (line or "")
+    assert (line or "").endswith("Did you mean val/accuracy/mean.")
+    assert sweep.states() == {"seed=1": State.DONE, "seed=2": State.DONE}
+    assert record_of(sweep, "seed=1").values == before
+    assert sweep.run(1, "third") == Outcome(State.DONE, tuple(before))
+    assert conclude(sweep.folder / "s", "third") == (ExitCode.DONE, None)
+    assert len(trainer.calls) == 2
+
+
 def test_the_table_ranks_tells_apart_and_knows_the_killed(
     sweep: Sweep, trainer: Trainer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -314,3 +333,7 @@ def test_a_folder_without_jobs_is_refused(tmp_path: Path) -> None:
 
 def job_of(sweep: Sweep, override: str) -> JobFolder:
     return next(job for job, record in jobs_in(sweep.folder / "s") if record.overrides == [override])
+
+
+def record_of(sweep: Sweep, override: str) -> JobRecord:
+    return next(record for _, record in jobs_in(sweep.folder / "s") if record.overrides == [override])
