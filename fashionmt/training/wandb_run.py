@@ -24,6 +24,8 @@ from fashionmt.run_report import Confusion, ReportContent, confidence_plots, wor
 os.environ.setdefault("WANDB_SILENT", "true")
 """Our lines say what is to be known; read when wandb first speaks."""
 MODES = ("auto", "online", "offline")
+THEIR_MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")
+"""What `WANDB_MODE` may say."""
 STEPS_OF_AN_ATTEMPT = 1_000_000_000
 """W&B's own step counts on from here in each attempt: an offline run that was resumed is several files, which `wandb
 sync` sends in their order, and W&B takes no step twice. `trainer/global_step` is what its charts are drawn by."""
@@ -54,6 +56,7 @@ class WandbRun(WandbLogger):
         goes before `auto`."""
         if mode not in MODES:
             raise UserError(f"logger.wandb.mode={mode}", "no such choice", f"Use one of {', '.join(MODES)}")
+        _check_environment()
         folder = Path(save_dir)
         super().__init__(
             name=name or f"{folder.parent.name}/{folder.name}",
@@ -77,6 +80,16 @@ class WandbRun(WandbLogger):
         )
         self._wandb_init.pop("anonymous")  # wandb warns of it, whatever its value
         self._next_step = STEPS_OF_AN_ATTEMPT * len(list((folder / "wandb").glob("*run-*")))
+
+    @property
+    def experiment(self) -> Any:
+        """W&B's own run, begun when it is first asked for. Raises `UserError` where it cannot be begun."""
+        try:
+            return super().experiment
+        except (wandb.Error, ValueError) as error:
+            wrong = f"no run could be begun ({str(error)[:200]})"
+            repair = "Check logger.wandb, run wandb login, or use logger.wandb.mode=offline"
+            raise UserError("logger=wandb", wrong, repair) from error
 
     def link(self) -> str | None:
         """Where the run is to be seen; None offline, and in processes that only help another to train."""
@@ -159,6 +172,13 @@ def fetch_bundle(reference: str, folder: Path) -> Path:
         told = f"could not be had from W&B ({str(error)[:200]})"
         repair = "Check its name and the network, or name a folder"
         raise UserError(f"bundle=wandb:{reference}", told, repair) from error
+
+
+def _check_environment() -> None:
+    """W&B reads `WANDB_MODE` whatever it is told, and refuses what it does not know where a run begins."""
+    given = os.environ.get("WANDB_MODE")
+    if given is not None and given not in THEIR_MODES:
+        raise UserError(f"WANDB_MODE={given}", "no such choice", "Use online, offline or disabled, or unset it")
 
 
 def _mode() -> str:

@@ -55,6 +55,26 @@ def test_a_text_is_one_tag(tmp_path: Path) -> None:
     assert made(tmp_path, tags=["a", "b"])["tags"] == ["a", "b"]
 
 
+@pytest.mark.parametrize("given", ["bogus", ""])
+def test_a_mode_of_the_environment_that_is_none_is_refused_before_a_run_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", given)
+    for mode in ("auto", "offline"):
+        with pytest.raises(UserError, match=rf"WANDB_MODE={given}: no such choice\. Use online"):
+            made(tmp_path, mode=mode)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"), [({"mode": "online"}, "No API key configured"), ({"project": "a/b"}, "Invalid project name")]
+)
+def test_a_run_that_cannot_be_begun_is_the_users_to_repair(tmp_path: Path, changes: dict[str, str], told: str) -> None:
+    (logger,) = build_loggers({"wandb": {**NODE, **changes}}, tmp_path)
+    with pytest.raises(UserError, match=f"{told}.*run wandb login, or use logger.wandb.mode=offline"):
+        logger.log_hyperparams({"seed": 0})
+    logger.finish(2)
+
+
 def test_a_resumed_run_goes_on_with_its_own(tmp_path: Path) -> None:
     first = made(tmp_path / "a")["id"]
     assert made(tmp_path / "a")["id"] == first
