@@ -164,8 +164,9 @@ def _run_in(config: TrainConfig, folder: "RunFolder", resume: bool) -> None:
     loggers = build_loggers(config.logger, folder.root)
     if config.recommend is not None:
         from fashionmt.recommend import run_recommending
+        from fashionmt.recommend.report import print_table
 
-        run_recommending(config, folder, loggers, resume)
+        print_table(run_recommending(config, folder, loggers, resume), folder.ranker)
         return
     if config.contrast is not None:
         if metrics := run_pretraining(config, folder, loggers, resume):

@@ -32,11 +32,11 @@ def one_line_errors() -> Iterator[None]:
     """Any failure inside: one line on stderr and the documented exit code."""
     try:
         yield
+        sys.stdout.flush()  # here, where a reader who is gone is no fault
     except KeyboardInterrupt:
         leave(ExitCode.INTERRUPTED, "interrupted")
     except BrokenPipeError:
-        # Who read what is printed, `head` say, has seen enough; Python would tell of it again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()  # who read what is printed, `head` say, has seen enough
         raise SystemExit(int(ExitCode.READER_GONE)) from None
     except Exception as error:
         if (line := _unforeseen_by_hydra(error)) is not None:
@@ -65,7 +65,16 @@ def leave(code: ExitCode, line: str) -> NoReturn:
     if os.environ.get(DEBUG):
         traceback.print_exc()
     sys.stderr.write(f"fashionmt: {' '.join(line.split())}\n")
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go_of_stdout()
     raise SystemExit(int(code)) from None
+
+
+def _let_go_of_stdout() -> None:
+    """Python would tell of a reader who is gone again when it ends, and end with a code of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _line(error: Exception) -> str:

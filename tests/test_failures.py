@@ -1,5 +1,6 @@
 """What nobody foresaw ends in one line that can be read."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -75,12 +76,43 @@ def test_another_broken_assertion_is_our_fault(capsys: pytest.CaptureFixture[str
     assert "This is our fault" in capsys.readouterr().err
 
 
+FOR_NOBODY = {
+    "print_results({'attributes': {}, 'exact_match': 0.5, 'items': 4})": (141, b""),
+    "print_table({'k': 12, 'users': 3, 'systems': [], 'synthetic': False}, Path('ranker'))": (141, b""),
+    "sys.stdout.write('bundle: b')": (141, b""),
+    "sys.stdout.write('a table'); leave(ExitCode.USER_ERROR, '1 job has failed')": (
+        2,
+        b"fashionmt: 1 job has failed\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("told", FOR_NOBODY)
+def test_whatever_is_told_to_nobody_ends_with_the_documented_code(told: str) -> None:
+    imports = [
+        "import sys",
+        "from pathlib import Path",
+        "from fashionmt.errors import ExitCode",
+        "from fashionmt.failures import leave, one_line_errors",
+        "from fashionmt.recommend.report import print_table",
+        "from fashionmt.training.report import print_results",
+    ]
+    script = "\n".join([*imports, "with one_line_errors():", f"    {told}"])
+    command = [sys.executable, "-c", script]
+    assert without_a_reader(command) == FOR_NOBODY[told]
+
+
 def test_who_reads_the_beginning_alone_is_told_no_error() -> None:
     """As `head -1` does."""
-    command = [sys.executable, str(TOP / "train.py"), "--help"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=TOP) as process:
+    assert without_a_reader([sys.executable, str(TOP / "train.py"), "--help"], unbuffered="1") == (141, b"")
+
+
+def without_a_reader(command: list[str], unbuffered: str = "") -> tuple[int, bytes]:
+    """The exit code of a command whose stdout nobody reads, and its stderr."""
+    pipe, environment = subprocess.PIPE, os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=TOP, env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 141
+        told = process.stderr.read()
+    return process.returncode, told

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fashionmt.recommend.source import SYNTHETIC, Source
 from fashionmt.recommend.split import Targets, TimeSplit
+from fashionmt.training.report import Screen
 
 SHOWN = (
     "coverage, popularity, cold: of what is shown, the share of the catalogue, the mean share of items that fewer had, "
@@ -45,7 +46,7 @@ def print_table(metrics: Mapping[str, Any], folder: Path) -> None:
         ndcg, precision = (_interval(system["metrics"][f"{name}@{k}"], name == "NDCG") for name in ("NDCG", "MAP"))
         sides = [_interval(system[side]["Recall"], False) for side in ("warm_items", "cold_items")]
         table.add_row(system["name"], ndcg, precision, *sides)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(highlight=False, soft_wrap=True)
     console.print(table)
     console.print(_legend(k))
     if metrics["synthetic"]:

@@ -29,7 +29,7 @@ from fashionmt.recommend.people import Scorer
 from fashionmt.recommend.ranker import Ranker, RankerSizes
 from fashionmt.recommend.ranker_folder import Popularity, SavedRanker, save_ranker
 from fashionmt.recommend.ranker_module import MONITOR, RankerData, RankerModule
-from fashionmt.recommend.report import date_text, print_events, print_table, report_of
+from fashionmt.recommend.report import date_text, print_events, report_of
 from fashionmt.recommend.samples import RankerSamples
 from fashionmt.recommend.source import Source, open_source, write_synthetic
 from fashionmt.recommend.split import TimeSplit, before, choose_cuts, targets_between
@@ -95,7 +95,6 @@ def run_recommending(
     publish(folder.root / "report.md", report_of(metrics).encode())
     write_json(folder.metrics, metrics)
     folder.resume_checkpoint.unlink(missing_ok=True)
-    print_table(metrics, folder.ranker)
     return metrics
 
 

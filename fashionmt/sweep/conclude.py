@@ -5,24 +5,34 @@ import sys
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from rich.console import Console
 from rich.table import Table
 
 from fashionmt.errors import ExitCode, UserError
 from fashionmt.sweep.job import JobFolder, JobRecord, jobs_in
 from fashionmt.sweep.outcome import State
+from fashionmt.training.report import Screen
 
 Jobs = list[tuple[JobFolder, JobRecord]]
 NUMBERS = ("objective", "epochs", "minutes")
 
 
 def conclude(folder: Path, command: str) -> tuple[ExitCode, str | None]:
-    """Show the sweep that a command has ended; the exit code for its own jobs, and a line where that is not 0."""
+    """Show the sweep that a command has ended; the exit code for its own jobs, and a line where that is not 0: this
+    also where nobody reads what is shown."""
     jobs = jobs_in(folder)
     mine = [(job, record) for job, record in jobs if record.command == command]
     if not mine:
         return ExitCode.DONE, None
-    _show(folder, jobs)
+    code, line = _verdict(folder, mine)
+    try:
+        _show(folder, jobs)
+    except BrokenPipeError:
+        if line is None:
+            raise
+    return code, line
+
+
+def _verdict(folder: Path, mine: Jobs) -> tuple[ExitCode, str | None]:
     failed = [(job, record) for job, record in mine if record.state == State.FAILED]
     unranked = [(job, record) for job, record in mine if record.state == State.DONE and record.code != ExitCode.DONE]
     if not failed and not unranked:
@@ -72,7 +82,7 @@ def _show(folder: Path, jobs: Jobs) -> None:
         cells = [job.id, own, _state(job, record), values, str(record.epochs), minutes]
         table.add_row(*cells, *([record.link or ""] if links else []))
     # A pipe has no width, and nothing may be cut where it is read by programs.
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 400).print(table)
+    Screen(highlight=False, markup=False, width=None if sys.stdout.isatty() else 400).print(table)
 
 
 def _shared(jobs: Jobs) -> list[str]:

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from fashionmt.data.prepare import PreparedData
 
 
+class Screen(Console):
+    """stdout. Who reads it may leave before the end, as `head` does: that is an error as any other, where rich's own
+    ends the command with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """The reader is gone."""
+        raise BrokenPipeError
+
+
 def print_data(data: "PreparedData") -> None:
     """The catalogue in a few lines: sizes of the parts, and what was repaired, masked or set aside."""
     console = Console(stderr=True, highlight=False)
@@ -33,7 +42,7 @@ def print_results(metrics: Mapping[str, Any]) -> None:
         table.add_row(name, *scores, str(row["classes"]), str(row["items"]))
     table.add_section()
     table.add_row("all of them right", _share(metrics["exact_match"]), "", "", str(metrics["items"]))
-    Console(highlight=False, markup=False).print(table)  # names may hold brackets
+    Screen(highlight=False, markup=False).print(table)  # names may hold brackets
 
 
 def _share(value: float | None) -> str:

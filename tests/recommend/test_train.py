@@ -14,6 +14,7 @@ from fashionmt.recommend import run_recommending
 from fashionmt.recommend.evaluation import beats
 from fashionmt.recommend.items import Items
 from fashionmt.recommend.ranker_folder import load_ranker
+from fashionmt.recommend.report import print_table
 from fashionmt.training.run_folder import RunFolder
 
 pytestmark = [
@@ -74,6 +75,7 @@ def test_it_learns_and_is_named_synthetic(
     assert beats(learned, [mean], "NDCG@10")
     assert ndcg(metrics, "oracle") > learned["metrics"]["NDCG@10"]["value"]
     assert load_ranker(run.ranker, items).synthetic
+    print_table(metrics, run.ranker)
     assert "SYNTHETIC" in capsys.readouterr().out
     assert "SYNTHETIC" in (run.root / "report.md").read_text()
     assert json.loads(run.metrics.read_text())["systems"][0]["name"] == "popularity"

@@ -324,6 +324,23 @@ def test_the_table_ranks_tells_apart_and_knows_the_killed(
     ]
 
 
+def test_a_failure_is_told_though_nobody_reads_the_table(
+    sweep: Sweep, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any) -> None:
+        raise BrokenPipeError
+
+    trainer.fails[1] = MemoryError()
+    sweep.run(1)
+    sweep.run(2, "second")
+    monkeypatch.setattr("rich.console.Console._write_buffer", gone)
+    code, line = conclude(sweep.folder / "s", "first")
+    assert code == ExitCode.RESOURCES
+    assert "1 job has failed of 1" in (line or "")
+    with pytest.raises(BrokenPipeError):
+        conclude(sweep.folder / "s", "second")
+
+
 def test_a_folder_without_jobs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no jobs"):
         print_jobs(tmp_path)
