@@ -290,10 +290,12 @@ def _run(main: Callable[[], None], conclude: Callable[[], None] = lambda: None) 
 
 @contextlib.contextmanager
 def _mention_resume(folder: Path) -> Iterator[None]:
-    """Tell who interrupts a run how to go on with it."""
+    """Tell who interrupts a run how to go on with it, or that it has ended."""
     try:
         yield
     except KeyboardInterrupt:
+        if (folder / "metrics.json").is_file():
+            leave(ExitCode.INTERRUPTED, f"interrupted. The run has ended: its results are in {folder}")
         if (folder / "config.yaml").is_file():
             leave(ExitCode.INTERRUPTED, f"interrupted. Go on with: python train.py resume={folder}")
         raise

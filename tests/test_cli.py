@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fashionmt.cli import _mention_resume
 from fashionmt.hydra_bridge import HYDRA_1_3
 from tests.conftest import SMALL, TOP
 
@@ -244,6 +245,17 @@ def test_ctrl_c_ends_a_run_with_130_and_tells_how_to_go_on(shell: Shell) -> None
     assert process.returncode == 130, errors
     assert errors.strip().splitlines()[-1] == "fashionmt: interrupted. Go on with: python train.py resume=run"
     assert "Traceback" not in errors
+
+
+def test_ctrl_c_when_a_run_has_ended_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """While W&B is told of it, say."""
+    for name in ("config.yaml", "metrics.json"):
+        (tmp_path / name).touch()
+    with pytest.raises(SystemExit) as left, _mention_resume(tmp_path):
+        raise KeyboardInterrupt
+    assert left.value.code == 130
+    told = capsys.readouterr().err
+    assert told == f"fashionmt: interrupted. The run has ended: its results are in {tmp_path}\n"
 
 
 def test_predict_without_arguments_tags_the_new_items_with_the_newest_bundle(shell: Shell, trained: Path) -> None:

@@ -27,7 +27,7 @@ def show_results(
     seconds: str,
     loggers: Sequence[ResultLogger] = (),
 ) -> None:
-    """Write `report.html` of a run that has ended, if it is wanted, and show the same to `loggers`.
+    """Write `report.html` of a run whose bundle is written, if it is wanted, and show the same to `loggers`.
 
     `answers`: of `validation` and of `test`. `seconds`: what the run took, in words.
 

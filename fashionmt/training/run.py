@@ -62,17 +62,21 @@ def run_training(
         return {}
     load_weights(module, Path(best.best_model_path))
     bundle, answers = evaluate(config, read, module, device)
-    # There only if a run was killed between its bundle and its metrics.
+    # There only if a run was stopped between its bundle and its metrics.
     shutil.rmtree(folder.bundle, ignore_errors=True)
     save_bundle(bundle, folder.bundle)
+    log_scores(bundle, loggers)
     # Of this process: a resumed run says so, as the seconds before the kill are not known.
-    finish(folder, bundle, loggers, {"seconds": round(time.monotonic() - began, 1), "resumed": resume})
+    timing = {"seconds": round(time.monotonic() - began, 1), "resumed": resume}
     if config.report or results:
         # Here: what draws takes a second to load, and nobody waits for it before training.
         from fashionmt.training.report_content import show_results
 
         seconds = f"{time.monotonic() - began:,.0f}{', since it was resumed' if resume else ''}"
         show_results(folder, config, data, bundle, answers, seconds, results)
+    # Last: a run that is stopped while its report is drawn has not ended, and goes on to it.
+    write_json(folder.metrics, bundle.metrics | timing)
+    folder.resume_checkpoint.unlink(missing_ok=True)
     return bundle.metrics
 
 
@@ -104,13 +108,11 @@ def settle(config: TrainConfig) -> TrainConfig:
     return config
 
 
-def finish(folder: RunFolder, bundle: Bundle, loggers: Sequence[Logger], timing: dict[str, Any]) -> None:
-    """Write the results; the run has ended."""
+def log_scores(bundle: Bundle, loggers: Sequence[Logger]) -> None:
+    """The test's, after which nothing more is logged as a number."""
     rows = bundle.metrics["attributes"].items()
     flat = {f"test/{kind}/{name}": row[kind] for name, row in rows for kind in ("accuracy", "macro_f1")}
     flat["test/exact_match"] = bundle.metrics["exact_match"]
     for logger in loggers:
         logger.log_metrics({name: value for name, value in flat.items() if value is not None})
         logger.finalize("success")
-    write_json(folder.metrics, bundle.metrics | timing)
-    folder.resume_checkpoint.unlink(missing_ok=True)

@@ -76,6 +76,31 @@ def test_a_killed_run_resumes_to_the_unbroken_runs_numbers(
     assert all(torch.equal(whole[name], torn[name]) for name in whole)
 
 
+@pytest.mark.parametrize("seconds", ["0", "60"], ids=["checkpoint", "no checkpoint"])
+def test_a_run_that_is_interrupted_while_its_report_is_drawn_goes_on_to_it(
+    compose: Callable[..., TrainConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: str
+) -> None:
+    size = "model=text_only", "trainer.max_epochs=2", "limit_items=400"
+    folder = RunFolder(tmp_path)
+    drawn: list[bool] = []
+
+    def interrupted(*_: Any) -> None:
+        drawn.append(folder.bundle.is_dir())
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fashionmt.training.report_content.show_results", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(compose(*size, f"trainer.checkpoint_seconds={seconds}"), folder.root)
+    folder.check_resumable()
+    monkeypatch.setattr("fashionmt.training.report_content.show_results", lambda *_: drawn.append(True))
+    run(from_yaml(folder.config), folder.root, resume=True)
+    assert drawn == [True, True]
+    assert json.loads(folder.metrics.read_text())["resumed"]
+    with pytest.raises(UserError, match="this run has ended"):
+        folder.check_resumable()
+
+
 @pytest.mark.slow
 def test_a_run_killed_by_the_system_in_mid_epoch_resumes_to_the_unbroken_runs_metrics(
     tmp_path: Path, cache: Path

@@ -1,5 +1,6 @@
 """The W&B run of a training run. Nothing here is sent anywhere; tests/sweep reads whole runs back."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 import wandb
 
+from fashionmt.config import TrainConfig
 from fashionmt.errors import UserError
 from fashionmt.hydra_bridge import build_loggers
 from fashionmt.training import wandb_run
-from fashionmt.training.tracking import ResultLogger
+from fashionmt.training.run_folder import RunFolder
+from fashionmt.training.tracking import ResultLogger, tracked
 from fashionmt.training.wandb_run import WandbRun, fetch_bundle
 
 NODE = {"_target_": "fashionmt.training.wandb_run.WandbRun", "project": "p"}
@@ -127,3 +130,25 @@ def test_what_waits_lies_in_the_runs_folder(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv(wandb_run.env.DATA_DIR, "theirs")
     with logger._staged_here():
         assert wandb_run.env.get_data_dir() == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(MemoryError(), 5), (UserError("a", "b", "c"), 2), (ZeroDivisionError(), 1), (KeyboardInterrupt(), 130)],
+)
+def test_a_run_that_fails_ends_there_with_the_commands_exit_code(
+    compose: Callable[..., TrainConfig], tmp_path: Path, error: BaseException, code: int
+) -> None:
+    codes: list[int] = []
+
+    @tracked
+    def train(*_: Any) -> dict[str, Any]:
+        raise error
+
+    logger = WandbRun(str(tmp_path), mode="offline")
+    logger._experiment = SimpleNamespace(  # type: ignore[assignment]
+        config=SimpleNamespace(update=lambda *_, **__: None), finish=lambda exit_code: codes.append(exit_code)
+    )
+    with pytest.raises(type(error)):
+        train(compose(), RunFolder(tmp_path), [logger])
+    assert codes == [code]
