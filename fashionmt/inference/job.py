@@ -25,6 +25,8 @@ from fashionmt.storage import held, make_folder, remove, unfinished_name
 RUNS = Path("runs/predict")
 JOINED = (".csv", ".parquet")
 """Suffixes of an output that is one file."""
+NOT_WRITTEN = (".tsv", ".json", ".jsonl", ".txt", ".xlsx", ".xls", ".feather", ".gz", ".zip")
+"""Who ends an output so means a file, and not a folder of that name."""
 SETUP_SECONDS = 300
 QUARANTINE = "quarantine.csv"
 SUMMARY, REVIEW_QUEUE = "summary.html", "review_queue.csv"
@@ -180,6 +182,10 @@ def places(config: PredictConfig, name: str, mark: str) -> tuple[Path, Path | No
         return output.with_name(f"{output.name}.parts"), output
     if output.is_file():
         raise UserError(f"output={output}", "is a file, not one of .csv or .parquet", "Name a folder")
+    if output.suffix.lower() in NOT_WRITTEN and not output.is_dir():
+        raise UserError(
+            f"output={output}", "tags are not written in that format", "Name a .csv, a .parquet or a folder"
+        )
     return output, None
 
 

@@ -33,7 +33,7 @@ def test_every_format_gives_the_same_tags(catalogue: PredictConfig, tmp_path: Pa
             frame.to_json(path, orient="records", lines=True)
         else:
             frame.to_csv(path, index=False, sep="\t" if name == "tsv" else ",")
-        catalogue.catalogue, catalogue.output = str(path), str(tmp_path / f"out-{name}")
+        catalogue.catalogue, catalogue.output = str(path), str(tmp_path / f"out-{name.replace('.', '-')}")
         tag_catalogue(catalogue)
         outputs.append(tags_in(catalogue.output))
     assert outputs[0]["id"].tolist() == ["007", "1e5", "NA", " x"]
@@ -128,3 +128,16 @@ def test_columns_are_kept_of_the_sample_and_of_a_folder_of_pictures_too(
         with pytest.raises(UserError, match="keep_columns: no column 'price'; found: "):
             tag_catalogue(catalogue)
     assert not (tmp_path / "no").exists()
+
+
+def test_a_format_that_tags_are_not_written_in_is_refused_and_not_taken_for_a_folder(
+    catalogue: PredictConfig, tmp_path: Path
+) -> None:
+    for name in ("tags.xlsx", "tags.csv.gz", "tags.TSV"):
+        catalogue.output = str(tmp_path / name)
+        with pytest.raises(UserError, match=r"tags are not written in that format\. Name a \.csv, a \.parquet or a f"):
+            tag_catalogue(catalogue)
+        assert not (tmp_path / name).exists()
+    catalogue.output = str(tmp_path / "tags.v2")
+    tag_catalogue(catalogue)
+    assert (tmp_path / "tags.v2").is_dir()
