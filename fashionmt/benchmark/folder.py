@@ -12,9 +12,9 @@ from fashionmt.config import BenchmarkConfig
 from fashionmt.errors import UserError
 from fashionmt.training.run_folder import RunFolder
 
-REPAIR = "Remove the folder, and run the row again"
 FORMAT = 3
 """Of `benchmark.json`. Rows of an earlier one are scored anew from their answers, where these are there."""
+REPAIR = "Remove the folder, and run the row again"
 
 
 @dataclass(frozen=True)
@@ -70,57 +70,48 @@ class RowFolder:
         return self.result.is_file() or self.run.begun
 
 
-def read_results(folder: Path) -> list[tuple[RowFolder, dict[str, Any]]]:
-    """Every finished row below `folder`, and what its `benchmark.json` holds, by row; less those of `left_out`."""
-    rows = [RowFolder(path.parent) for path in sorted(folder.glob("*/benchmark.json"))]
-    without = left_out(folder)
-    return [(row, read_result(row)) for row in rows if row.name not in without]
-
-
-def left_out(folder: Path) -> dict[str, str]:
-    """Row -> why it cannot be shown, of the finished rows below `folder`: damaged, or a copy of another."""
-    found: dict[str, str] = {}
-    shown: dict[str, str] = {}
-    rows = [RowFolder(path.parent) for path in sorted(folder.glob("*/benchmark.json"))]
-    for row in rows:
+def read_results(folder: Path) -> tuple[list[tuple[RowFolder, dict[str, Any]]], dict[str, str]]:
+    """Every finished row below `folder` and what its `benchmark.json` holds, by row; and row -> why it cannot be shown,
+    of those that are damaged, or a copy of another: as several seeds, copies would make one training's spread 0."""
+    results, left_out = list[tuple[RowFolder, dict[str, Any]]](), dict[str, str]()
+    for row in (RowFolder(path.parent) for path in sorted(folder.glob("*/benchmark.json"))):
         try:
-            called = str(read_result(row)["row"])
-            if row.predictions.is_file():
-                read_metadata(row.predictions)
+            results.append((row, read_result(row)))
         except UserError as error:
-            found[row.name] = str(error)
-        except (OSError, ArrowException):
-            found[row.name] = str(UserError(str(row.predictions), "damaged", REPAIR))
-        else:
-            # Two folders of one row were run once: as several seeds they would make one training's spread 0.
-            kept = called if called != row.name and RowFolder(folder / called).result.is_file() else shown.get(called)
-            if kept is None or called == row.name:
-                shown[called] = row.name
-            else:
-                found[row.name] = f"a copy of {kept}"
-    return found
+            left_out[row.name] = str(error)
+    shown: dict[str, str] = {}
+    # First the folder that is called as the row in it.
+    for row, result in sorted(results, key=lambda each: each[0].name != each[1]["row"]):
+        if (original := shown.setdefault(result["row"], row.name)) != row.name:
+            left_out[row.name] = f"a copy of {original}"
+    return [each for each in results if each[0].name not in left_out], left_out
 
 
 def read_result(row: RowFolder) -> dict[str, Any]:
-    """What the `benchmark.json` of a finished row holds. Raises `UserError` where it is damaged."""
-    try:
-        found = json.loads(row.result.read_text(encoding="utf-8"))
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or "row" not in found:
+    """What the `benchmark.json` of a finished row holds. Raises `UserError` where it, or the answers beside it, are
+    damaged."""
+    found = _read(row.result)
+    if found is None or "row" not in found:
         raise UserError(str(row.result), "damaged", REPAIR)
+    try:
+        if row.predictions.is_file():
+            read_metadata(row.predictions)
+    except (OSError, ArrowException):
+        raise UserError(str(row.predictions), "damaged", REPAIR) from None
     return found
 
 
 def read_failures(folder: Path) -> list[dict[str, Any]]:
     """`row` and `reason` of every row that could not be run."""
-    return [_read_failure(path) for path in sorted(folder.glob("*/failed.json"))]
+    damaged = "failed.json is damaged"
+    paths = sorted(folder.glob("*/failed.json"))
+    return [{"row": path.parent.name, "reason": damaged} | (_read(path) or {}) for path in paths]
 
 
-def _read_failure(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any] | None:
+    """None where it holds something else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
-        found = None
-    sound = isinstance(found, dict) and {"row", "reason"} <= found.keys()
-    return found if sound else {"row": path.parent.name, "reason": f"{path.name} is damaged"}
+        return None
+    return found if isinstance(found, dict) else None

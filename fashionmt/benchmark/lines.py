@@ -147,12 +147,14 @@ class Line:
         return found
 
 
-def read_lines(folder: Path) -> list[Line]:
-    """The finished rows below `folder`, those of several seeds in one line where their answers are there."""
+def read_lines(folder: Path) -> tuple[list[Line], dict[str, str]]:
+    """The finished rows below `folder`, those of several seeds in one line where their answers are there; and row ->
+    why it is in none."""
+    results, left_out = read_results(folder)
     groups: dict[str, list[Row]] = {}
-    for row in (Row(*found) for found in read_results(folder)):
+    for row in (Row(*found) for found in results):
         groups.setdefault(_same(row) if row.has_answers else str(row.folder.root), []).append(row)
-    return [_line(sorted(rows, key=lambda row: row.result["seed"])) for rows in groups.values()]
+    return [_line(sorted(rows, key=lambda row: row.result["seed"])) for rows in groups.values()], left_out
 
 
 def _same(row: Row) -> str:

@@ -1,6 +1,5 @@
 """All rows of the benchmark as tables: `table.md`, and `table.html` with plots. No system is run here."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -11,12 +10,13 @@ from markupsafe import Markup
 
 from fashionmt.benchmark.ablations import ablation_tables
 from fashionmt.benchmark.cells import Table, markdown, one_line
-from fashionmt.benchmark.folder import left_out, read_failures
+from fashionmt.benchmark.folder import read_failures
 from fashionmt.benchmark.learning_curve import learning_curve
 from fashionmt.benchmark.lines import Line, read_lines
 from fashionmt.benchmark.page import Panel, by_split, by_view, render_page
 from fashionmt.benchmark.split_tables import split_tables
 from fashionmt.config import BASELINES
+from fashionmt.training.report import write_whole
 
 SPLITS = ("random", "family", "block", "time")
 NOTES = (
@@ -56,18 +56,17 @@ class Section:
 
 def write_tables(folder: Path) -> list[Path]:
     """Write `table.md` and `table.html` from the rows below `folder`; returns where."""
-    lines = sorted(read_lines(folder), key=_order)
-    sections = _sections(lines)
+    lines, left_out = read_lines(folder)
+    sections = _sections(sorted(lines, key=_order))
     if failures := [[row["row"], row["reason"]] for row in read_failures(folder)]:
         sections.append(Section("Rows that failed", [Table("", ["row", "reason"], failures, names=2)]))
-    if without := [[row, reason] for row, reason in left_out(folder).items()]:
+    if left_out:
+        without = [list(told) for told in sorted(left_out.items())]
         sections.append(Section("Rows left out", [Table("", ["row", "reason"], without, names=2)]))
     folder.mkdir(parents=True, exist_ok=True)
     written = {"table.md": _markdown(sections), "table.html": render_page(sections, NOTES)}
     for name, text in written.items():
-        unfinished = folder / f"{name}.{os.getpid()}.tmp"  # other rows may be rendering too
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(folder / name)
+        write_whole(folder / name, text)
     return [folder / name for name in written]
 
 

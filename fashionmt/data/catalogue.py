@@ -115,8 +115,8 @@ class CatalogueReader:
         picture, problem = self.folder.find(row)
         if problem:
             self.findings.add(f"items whose id or column {problem}", "kept without the picture", item_id)
-        given = self.columns.tabular.items()
-        tabular = {name: self._stripped(f"{name} values", column, item_id, row) for name, column in given}
+        columns = self.columns.tabular
+        tabular = {name: self._stripped(f"{name} values", column, item_id, row) for name, column in columns.items()}
         return CatalogueRow(item_id, self._title(item_id, row), picture, problem, tabular=tabular)
 
     def _title(self, item_id: str, row: TableRow) -> str | None:

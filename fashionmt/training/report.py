@@ -52,6 +52,11 @@ def _share(value: float | None) -> str:
 
 def write_json(path: Path, content: Any) -> None:
     """Write all or nothing."""
+    write_whole(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write all or nothing."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # other processes may be writing it too
-    unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)

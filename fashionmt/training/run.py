@@ -67,15 +67,15 @@ def run_training(
     save_bundle(bundle, folder.bundle)
     log_scores(bundle, loggers)
     # Of this process: a resumed run says so, as the seconds before the kill are not known.
-    timing = {"seconds": round(time.monotonic() - began, 1), "resumed": resume}
+    seconds = time.monotonic() - began
     if config.report or results:
         # Here: what draws takes a second to load, and nobody waits for it before training.
         from fashionmt.training.report_content import show_results
 
-        seconds = f"{time.monotonic() - began:,.0f}{', since it was resumed' if resume else ''}"
-        show_results(folder, config, data, bundle, answers, seconds, results)
+        told = f"{seconds:,.0f}{', since it was resumed' if resume else ''}"
+        show_results(folder, config, data, bundle, answers, told, results)
     # Last: a run that is stopped while its report is drawn has not ended, and goes on to it.
-    write_json(folder.metrics, bundle.metrics | timing)
+    write_json(folder.metrics, bundle.metrics | {"seconds": round(seconds, 1), "resumed": resume})
     folder.resume_checkpoint.unlink(missing_ok=True)
     return bundle.metrics
 

@@ -133,7 +133,7 @@ def independent_items(right: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64
     drawn = int(np.count_nonzero(sizes))
     if drawn < 2 or not right.any():
         return float(drawn)
-    one_more = max(1, min(UNSEEN, round(count / drawn)))
+    one_more = min(UNSEEN, round(count / drawn))
     seen, seen_groups = count + one_more, drawn + 1
     accuracy = float(right.sum()) / seen
     surplus = np.append(np.bincount(groups, right - accuracy), -accuracy * one_more)

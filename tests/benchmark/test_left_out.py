@@ -39,7 +39,7 @@ def test_a_damaged_row_is_named_and_the_others_are_shown(
     told = rendered(tmp_path).split("## Rows left out\n")[1]
     assert "| other |" in told
     assert f"{file}: damaged. Remove the folder, and run the row again." in told
-    assert [line.name for line in read_lines(tmp_path)] == ["sound"]
+    assert [line.name for line in read_lines(tmp_path)[0]] == ["sound"]
 
 
 def test_sound_rows_are_all_shown(write_row: WriteRow, tmp_path: Path) -> None:
@@ -53,13 +53,13 @@ def test_a_copy_of_a_row_is_no_seed_more(write_row: WriteRow, tmp_path: Path) ->
     folder = write_row("net")
     for name in ("a_copy", "z_copy"):
         shutil.copytree(folder, tmp_path / name)
-    (line,) = read_lines(tmp_path)
+    (line,), _ = read_lines(tmp_path)
     assert [row.folder.name for row in line.rows] == ["net"]
     told = rendered(tmp_path).split("## Rows left out\n")[1]
     assert "| a_copy | a copy of net |" in told
     assert "| z_copy | a copy of net |" in told
     shutil.rmtree(folder)
-    (line,) = read_lines(tmp_path)
+    (line,), _ = read_lines(tmp_path)
     assert [row.folder.name for row in line.rows] == ["a_copy"]
 
 

@@ -15,7 +15,7 @@ from fashionmt.benchmark.lines import Line, read_lines
 
 
 def by_name(folder: Path) -> dict[str, Line]:
-    return {line.name: line for line in read_lines(folder)}
+    return {line.name: line for line in read_lines(folder)[0]}
 
 
 def share_right(folder: Path, name: str, view: str = "title") -> float:
@@ -56,13 +56,13 @@ def test_rows_of_other_data_splits_and_sizes_stay_apart(
 ) -> None:
     write_row("net")
     write_row("net", seed=1, **changes)
-    assert sorted(line.label for line in read_lines(tmp_path)) == ["net", "net, seed 1"]
+    assert sorted(line.label for line in read_lines(tmp_path)[0]) == ["net", "net, seed 1"]
 
 
 def test_rows_whose_answers_are_gone_stay_apart(write_row: WriteRow, tmp_path: Path) -> None:
     write_row("net")
     (write_row("net", seed=1) / "predictions.parquet").unlink()
-    assert sorted(line.label for line in read_lines(tmp_path)) == ["net", "net, seed 1"]
+    assert sorted(line.label for line in read_lines(tmp_path)[0]) == ["net", "net, seed 1"]
 
 
 def test_an_older_row_is_scored_anew_from_its_answers(write_row: WriteRow, tmp_path: Path) -> None:

@@ -127,6 +127,16 @@ class KilledError(BaseException):
     """What stands for a kill inside one process."""
 
 
+def is_ended_by(
+    error: type[BaseException], times: int, sweep: Sweep, train: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Job 1 is begun so many times, and each time ended so."""
+    monkeypatch.setattr(sweep_run, "run_training", train)
+    for _ in range(times):
+        with pytest.raises(error):
+            sweep.run(1)
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_job_that_is_killed_again_and_again_and_comes_no_further_does_not_stop_the_sweep_for_ever(
     sweep: Sweep, trainer: Trainer, monkeypatch: pytest.MonkeyPatch, begun: bool
@@ -137,10 +147,7 @@ def test_a_job_that_is_killed_again_and_again_and_comes_no_further_does_not_stop
             folder.resume_checkpoint.touch()
         raise KilledError
 
-    monkeypatch.setattr(sweep_run, "run_training", killed)
-    for _ in range(4 if begun else 3):
-        with pytest.raises(KilledError):
-            sweep.run(1)
+    is_ended_by(KilledError, 4 if begun else 3, sweep, killed, monkeypatch)
     assert sweep.run(1).state == State.FAILED
     assert "out of memory (most likely: killed 3 times in a row" in (jobs_in(sweep.folder / "s")[0][1].reason or "")
     monkeypatch.setattr(sweep_run, "run_training", trainer)
@@ -160,10 +167,7 @@ def test_a_job_that_is_killed_in_a_long_epoch_and_comes_further_each_time_is_no_
         os.utime(folder.resume_checkpoint, (written, written))
         raise KilledError
 
-    monkeypatch.setattr(sweep_run, "run_training", killed)
-    for _ in range(6):
-        with pytest.raises(KilledError):
-            sweep.run(1)
+    is_ended_by(KilledError, 6, sweep, killed, monkeypatch)
     monkeypatch.setattr(sweep_run, "run_training", trainer)
     assert sweep.run(1).state == State.DONE
 
@@ -174,10 +178,7 @@ def test_a_job_that_is_stopped_by_its_user_may_be_stopped_again(
     def stopped(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep_run, "run_training", stopped)
-    for _ in range(5):
-        with pytest.raises(KeyboardInterrupt):
-            sweep.run(1)
+    is_ended_by(KeyboardInterrupt, 5, sweep, stopped, monkeypatch)
     monkeypatch.setattr(sweep_run, "run_training", trainer)
     assert sweep.run(1).state == State.DONE
 
